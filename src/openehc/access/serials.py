@@ -1,0 +1,96 @@
+"""Serial numbers of applications (out_*_no): each works once per application and method.
+
+A number is used up by the request that succeeds; a refused request leaves it free,
+so that a corrected message can be sent again under it. In the database the claim is
+part of the statement that saves the work itself (see the stores of cards and codes):
+the lock tells a number that is being worked on (3003), the table one that was used
+(3002). Here: the key of a claim, and the numbers that this process works on now.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, unique
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
+
+from openehc.crypto.sm3 import sm3
+from openehc.kernel.refusal import Reason, Refusal
+
+_KEY_BYTES: Final = 16
+
+
+@unique
+class Claim(Enum):
+    """What became of the attempt to use a serial number."""
+
+    USED = "used"
+    REPEATED = "repeated"
+    IN_FLIGHT = "in flight"
+
+
+@dataclass(frozen=True, slots=True)
+class SerialKey:
+    """The identity of one number of one application for one method."""
+
+    value: UUID
+    lock: int
+
+
+def serial_key(app_id: str, method: str, serial: str) -> SerialKey:
+    """128 bits of SM3 over the three, and 64 of them as the lock's number."""
+    digest = sm3(f"{app_id}\x00{method}\x00{serial}".encode())
+    return SerialKey(
+        value=UUID(bytes=digest[:_KEY_BYTES]),
+        lock=int.from_bytes(digest[:8], "big", signed=True),
+    )
+
+
+def claim_of(*, free: bool, claimed: bool) -> Claim:
+    """Read the two answers of the database."""
+    if claimed:
+        return Claim.USED
+    return Claim.REPEATED if free else Claim.IN_FLIGHT
+
+
+def refusal_of(claim: Claim) -> Refusal | None:
+    """How a claim that did not succeed is answered."""
+    if claim is Claim.USED:
+        return None
+    if claim is Claim.REPEATED:
+        return Refusal(Reason.SERIAL_REPEATED)
+    return Refusal(Reason.SERIAL_IN_FLIGHT)
+
+
+@dataclass(slots=True)
+class InFlight:
+    """The serial numbers on which this process works at the moment."""
+
+    keys: set[UUID] = field(default_factory=set)
+
+    def enter(self, key: SerialKey) -> "Occupied | None":
+        """Hold the number until the block ends; None when it is held already."""
+        if key.value in self.keys:
+            return None
+        self.keys.add(key.value)
+        return Occupied(self.keys, key.value)
+
+
+@dataclass(slots=True)
+class Occupied:
+    """A held number; leaving the block lets it go."""
+
+    keys: set[UUID]
+    value: UUID
+
+    def __enter__(self) -> Self:
+        """Hold."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go."""
+        self.keys.discard(self.value)

@@ -1,0 +1,132 @@
+"""The statements of `cards/store.py`.
+
+The batched ones take one array per column and answer with `ord`, the position of the
+row in the arrays. A row whose serial number is null needs no claim.
+"""
+
+from typing import Final
+
+from openehc.cards.usage import FACT_ARRAYS, FACT_NAMES
+
+ACCOUNT_COLUMNS: Final = """c.ehcid, c.mindex_id, c.state, c.sealed_profile,
+       c.blacklisted_at is not null as blacklisted, c.revision"""
+
+ACCOUNT_BY_DOCUMENT: Final = f"""
+select q.ord, {ACCOUNT_COLUMNS}
+  from unnest($1::bytea[]) with ordinality as q (document_index, ord)
+  join card_documents d using (document_index)
+  join cards c using (ehcid)
+"""
+
+ACCOUNT_BY_EHCID: Final = f"""
+select q.ord, {ACCOUNT_COLUMNS}
+  from unnest($1::bytea[]) with ordinality as q (ehcid, ord)
+  join cards c using (ehcid)
+"""
+
+CLAIM: Final = """
+claimed as (
+    insert into serial_numbers (serial, used_at)
+    select serial, at from given where free and serial is not null order by serial
+    on conflict do nothing
+    returning serial
+), ready as (
+    select g.*, g.serial is null or c.serial is not null as claimed
+      from given g left join claimed c on c.serial = g.serial
+)"""
+"""The steps that use serial numbers up; `given` must have serial, free and at."""
+
+REGISTER: Final = f"""
+with given as materialized (
+    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
+      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[],
+                  $20::bytea[], $21::text[], $22::bytea[], $23::bytea[], $24::bytea[], $25::text[],
+                  $26::text[], $27::bytea[], $28::text[], $29::text[], $30::text[],
+                  $31::text[])
+           with ordinality
+           as g ({FACT_NAMES}, serial, lock, mindex_id, state, sealed_profile, phone_index,
+                 name_index, origin, apply_method, document_index, change, platform_serial,
+                 external_serial, certificate_mode, ord)
+), {CLAIM}, documented as (
+    insert into card_documents (document_index, ehcid)
+    select document_index, ehcid from ready where claimed order by document_index
+    on conflict do nothing
+    returning document_index
+), opened as (
+    select r.* from ready r join documented d using (document_index)
+), carded as (
+    insert into cards (ehcid, mindex_id, state, sealed_profile, phone_index, name_index, origin,
+                       institution_id, app_id, apply_method, certificate_mode, registered_at,
+                       activated_at)
+    select ehcid, mindex_id, state, sealed_profile, phone_index, name_index, origin,
+           institution_id, app_id, apply_method, certificate_mode, at,
+           case when state = 'active' then at end
+      from opened
+), told as (
+    insert into card_history (ehcid, revision, change, changed_at, app_id, term_id,
+                              platform_serial, external_serial)
+    select ehcid, 1, change, at, app_id, term_id, platform_serial, external_serial from opened
+), counted as (
+    insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from opened
+)
+select r.ord, r.free, r.claimed, d.document_index is not null as done
+  from ready r left join documented d using (document_index)
+"""
+
+RECORD_USE: Final = f"""
+with given as materialized (
+    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
+      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[]) with ordinality
+           as g ({FACT_NAMES}, serial, lock, ord)
+), {CLAIM}, counted as (
+    insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from ready where claimed
+)
+select ord, free, claimed, claimed as done from ready
+"""
+
+UPDATE_ACCOUNT: Final = """
+update cards
+   set state = $3, blacklisted_at = $4, sealed_profile = $5, phone_index = $6,
+       revision = revision + 1,
+       activated_at = case when $8 in ('activated', 'reopened') then $7 else activated_at end,
+       closed_at = case when $3 = 'closed' then $7 end,
+       blacklist_reason = $9
+ where ehcid = $1 and revision = $2
+returning revision
+"""
+
+INSERT_HISTORY: Final = """
+insert into card_history (ehcid, revision, change, changed_at, app_id, term_id, platform_serial,
+                          external_serial, changed_fields, sealed_before)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+INSERT_FACT: Final = f"""
+insert into usage_facts ({FACT_NAMES})
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+"""
+
+RELEASE_DOCUMENT: Final = """
+delete from card_documents d using cards c
+ where d.document_index = $1 and d.ehcid = $2 and c.ehcid = d.ehcid and c.state = 'closed'
+"""
+
+DELETE_LINKS: Final = """
+delete from card_links where ehcid = $1 and not card_index = any($2::bytea[])
+"""
+
+INSERT_LINKS: Final = """
+insert into card_links (ehcid, card_index, bound_at) select $1, unnest($2::bytea[]), $3
+on conflict do nothing
+"""
+
+UPSERT_PHOTO: Final = """
+insert into card_photos (ehcid, sealed_photo, changed_at) values ($1, $2, $3)
+on conflict (ehcid) do update
+   set sealed_photo = excluded.sealed_photo, changed_at = excluded.changed_at
+"""
+
+INSERT_DOCUMENT: Final = """
+insert into card_documents (document_index, ehcid) values ($1, $2)
+on conflict do nothing
+"""

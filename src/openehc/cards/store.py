@@ -1,0 +1,270 @@
+"""Card accounts in the database: the only file of `cards` that touches it.
+
+Personal data leave here sealed and come back opened; look-ups go through keyed
+blind indexes, so that a dump of the tables shows no name, number or phone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, unique
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from openehc.access.registry import Admission
+from openehc.access.serial_store import claim_serial
+from openehc.access.serials import Claim, SerialKey, claim_of
+from openehc.cards.model import Act, BoundCard, CardAccount, CardState, Change, Resident
+from openehc.cards.sql import (
+    ACCOUNT_BY_DOCUMENT,
+    ACCOUNT_BY_EHCID,
+    DELETE_LINKS,
+    INSERT_DOCUMENT,
+    INSERT_FACT,
+    INSERT_HISTORY,
+    INSERT_LINKS,
+    RECORD_USE,
+    REGISTER,
+    RELEASE_DOCUMENT,
+    UPDATE_ACCOUNT,
+    UPSERT_PHOTO,
+)
+from openehc.cards.usage import FactRow
+from openehc.crypto.sealing import BlindIndexer, ProfileSealer
+from openehc.kernel.ids import Entropy
+from openehc.storage.batching import BatchedRead, GroupCommit
+from openehc.storage.pool import Database, Transaction
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Resident).decode
+
+
+@unique
+class Saved(Enum):
+    """What became of a write, beside the claim of its serial number."""
+
+    DONE = "done"
+    OVERTAKEN = "another request changed the account first"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of a write: the claim first, then the change itself."""
+
+    claim: Claim
+    saved: Saved
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account that is to be opened."""
+
+    account: CardAccount
+    admission: Admission
+    origin: str
+    apply_method: str
+    certificate_mode: str
+    act: Act
+    photo: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """An account before and after, with what is told of it."""
+
+    before: CardAccount
+    after: CardAccount
+    admission: Admission
+    act: Act
+    photo: bytes | None = None
+    fact: FactRow | None = None
+    reason: str | None = None
+
+
+def profile_row(ehcid: bytes) -> bytes:
+    """The identity under which a resident's profile is sealed."""
+    return b"cards.sealed_profile:" + ehcid
+
+
+def photo_row(ehcid: bytes) -> bytes:
+    """The identity under which a resident's photo is sealed."""
+    return b"card_photos.sealed_photo:" + ehcid
+
+
+class _OvertakenError(Exception):
+    """Rolls the transaction back; never leaves the store."""
+
+
+class CardStore:
+    """Loads and saves accounts; one instance per process."""
+
+    def __init__(
+        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._indexer = indexer
+        self._entropy = entropy
+        self._by_document = BatchedRead(
+            database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
+        )
+        self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
+        self._register = GroupCommit(database, REGISTER, name="register", lanes=2)
+        self._record_use = GroupCommit(database, RECORD_USE, name="record use", lanes=1)
+
+    async def close(self) -> None:
+        """Finish what waits and give the connections back."""
+        for batch in (self._by_document, self._by_ehcid, self._register, self._record_use):
+            await batch.close()
+
+    async def by_document(self, *, id_type: str, id_no: str) -> CardAccount | None:
+        """The account registered for a document, whatever its state."""
+        row = await self._by_document.run((self._indexer.document(id_type, id_no),))
+        return self.account_of(row) if row else None
+
+    async def by_ehcid(self, ehcid: bytes) -> CardAccount | None:
+        """The account of that EHCID, whatever its state."""
+        row = await self._by_ehcid.run((ehcid,))
+        return self.account_of(row) if row else None
+
+    def account_of(self, row: asyncpg.Record) -> CardAccount:
+        """The account in a row with the columns of `ACCOUNT_COLUMNS`."""
+        ehcid = row["ehcid"]
+        return CardAccount(
+            ehcid=ehcid,
+            mindex_id=row["mindex_id"].hex().upper(),
+            state=CardState(row["state"]),
+            blacklisted=row["blacklisted"],
+            resident=_decode(self._sealer.open(row["sealed_profile"], row=profile_row(ehcid))),
+            revision=row["revision"],
+        )
+
+    async def open_account(
+        self, new: NewAccount, *, serial: SerialKey | None, fact: FactRow
+    ) -> Written:
+        """Save a new account with its history and fact.
+
+        OVERTAKEN when the document got an account meanwhile: then the serial number
+        is used up by this request, which has to go on without it.
+        """
+        row = (*fact, *self._new_columns(new, serial))
+        if not new.account.resident.cards and new.photo is None:
+            return _written(await self._register.run(row))
+        async with self._database.transaction() as connection:
+            answer = await connection.fetchrow(REGISTER, *[[value] for value in row])
+            written = _written(answer)
+            if written == Written(Claim.USED, Saved.DONE):
+                await self._save_links(connection, new.account, new.act.at)
+                await self._save_photo(connection, new.account.ehcid, new.photo, new.act.at)
+        return written
+
+    def _new_columns(self, new: NewAccount, serial: SerialKey | None) -> tuple[object, ...]:
+        account, resident = new.account, new.account.resident
+        return (
+            serial.value if serial else None,
+            serial.lock if serial else None,
+            bytes.fromhex(account.mindex_id),
+            account.state.value,
+            self._seal(account),
+            self._indexer.phone(resident.mobile_phone),
+            self._indexer.name(resident.user_name),
+            new.origin,
+            new.apply_method,
+            self._document(account),
+            new.act.change.value,
+            new.act.platform_serial,
+            new.act.external_serial,
+            new.certificate_mode,
+        )
+
+    async def record_use(self, fact: FactRow, *, serial: SerialKey | None) -> Claim:
+        """Save a fact that changes no account."""
+        answer = await self._record_use.run(
+            (*fact, serial and serial.value, serial and serial.lock)
+        )
+        return _written(answer).claim
+
+    async def change_account(self, change: AccountChange, *, serial: SerialKey | None) -> Written:
+        """Save an account that changed.
+
+        OVERTAKEN when it is not what it was when loaded: then nothing is saved and
+        the serial number is free again.
+        """
+        try:
+            async with self._database.transaction() as connection:
+                return await self._change_inside(connection, change, serial)
+        except _OvertakenError:
+            return Written(Claim.USED, Saved.OVERTAKEN)
+
+    async def _change_inside(
+        self, connection: Transaction, change: AccountChange, serial: SerialKey | None
+    ) -> Written:
+        after, at = change.after, change.act.at
+        if serial is not None:
+            claim = await claim_serial(connection, serial, at=at)
+            if claim is not Claim.USED:
+                return Written(claim, Saved.OVERTAKEN)
+        if not await self._update(connection, change):
+            raise _OvertakenError
+        if change.act.change is Change.REOPENED:
+            await connection.execute(INSERT_DOCUMENT, self._document(after), after.ehcid)
+        await self._save_links(connection, after, at)
+        await self._save_photo(connection, after.ehcid, change.photo, at)
+        if change.fact:
+            await connection.execute(INSERT_FACT, *change.fact)
+        return Written(Claim.USED, Saved.DONE)
+
+    async def _update(self, connection: Transaction, change: AccountChange) -> bool:
+        after, act = change.after, change.act
+        updated = await connection.fetchval(
+            UPDATE_ACCOUNT, after.ehcid, change.before.revision, after.state.value,
+            act.at if after.blacklisted else None, self._seal(after),
+            self._indexer.phone(after.resident.mobile_phone), act.at, act.change.value,
+            change.reason,
+        )  # fmt: skip
+        if not updated:
+            return False
+        await connection.execute(
+            INSERT_HISTORY, after.ehcid, updated, act.change.value, act.at,
+            change.admission.app_id, change.admission.term_id, act.platform_serial,
+            act.external_serial, list(act.changed_fields), self._seal(change.before),
+        )  # fmt: skip
+        return True
+
+    async def release_document(self, closed: CardAccount) -> None:
+        """Free the document of a closed account, so that it can open another under a new name."""
+        await self._database.execute(RELEASE_DOCUMENT, self._document(closed), closed.ehcid)
+
+    def _document(self, account: CardAccount) -> bytes:
+        return self._indexer.document(account.resident.id_type, account.resident.id_no)
+
+    async def _save_links(
+        self, connection: Transaction, account: CardAccount, at: datetime
+    ) -> None:
+        indexes = self._card_indexes(account.resident.cards)
+        await connection.execute(DELETE_LINKS, account.ehcid, indexes)
+        await connection.execute(INSERT_LINKS, account.ehcid, indexes, at)
+
+    def _card_indexes(self, cards: Sequence[BoundCard]) -> list[bytes]:
+        return [self._indexer.card(card.card_type, card.card_no) for card in cards]
+
+    async def _save_photo(
+        self, connection: Transaction, ehcid: bytes, photo: bytes | None, at: datetime
+    ) -> None:
+        if photo is None:
+            return
+        sealed = self._sealer.seal(photo, row=photo_row(ehcid), entropy=self._entropy).content
+        await connection.execute(UPSERT_PHOTO, ehcid, sealed, at)
+
+    def _seal(self, account: CardAccount) -> bytes:
+        row = profile_row(account.ehcid)
+        return self._sealer.seal(_encode(account.resident), row=row, entropy=self._entropy).content
+
+
+def _written(answer: asyncpg.Record | None) -> Written:
+    if answer is None:
+        raise RuntimeError("the statement gave no answer for a row")
+    claim = claim_of(free=answer["free"], claimed=answer["claimed"])
+    return Written(claim, Saved.DONE if answer["done"] else Saved.OVERTAKEN)

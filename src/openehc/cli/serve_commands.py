@@ -1,0 +1,164 @@
+"""`ehc init`, `ehc serve`, `ehc demo`: make a node, run it, try it."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from openehc.access.numbers import WrongNumber
+from openehc.access.store import AccessStore
+from openehc.crypto.keyfile import KeyFileError, KeyPurpose
+from openehc.kernel.refusal import PlatformError
+from openehc.wiring.creating import create_node
+from openehc.wiring.demo import (
+    PROFILE,
+    DemoRegistry,
+    demo_settings,
+    fill_registry,
+    prepare_demo,
+    write_profile,
+)
+from openehc.wiring.running import (
+    database_of,
+    orderly_exit,
+    prepare_database,
+    run_workers,
+    with_access_store,
+)
+from openehc.wiring.settings import Settings, WrongSettings, read_settings
+
+_TROUBLE: Final = (WrongSettings, WrongNumber, KeyFileError, PlatformError)
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), required=True,
+    help="The node's folder: keys, settings, embedded database, logs.",
+)  # fmt: skip
+port_option = click.option("--port", type=click.IntRange(1, 65535), help="TCP port; 8080.")
+workers_option = click.option("--workers", type=click.IntRange(1, 256), help="Worker processes; 2.")
+dsn_option = click.option(
+    "--dsn", help="An external PostgreSQL 15 or later, instead of the embedded one."
+)
+host_option = click.option("--host", help="Address to listen on; 127.0.0.1.")
+
+
+@click.command()
+@data_option
+@click.option("--ehcin", required=True, help="This node's number (附录D.1), e.g. 3502A0001.")
+@click.option(
+    "--mode", type=click.Choice(["production", "debugging"]), default="production",
+    show_default=True, help="Debugging operation uses the public test keys.",
+)  # fmt: skip
+@click.option(
+    "--passphrase-file", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Holds the passphrase of the key file; asked for when absent.",
+)  # fmt: skip
+def init(data: Path, ehcin: str, mode: str, passphrase_file: Path | None) -> None:
+    """Make a new node: its sealed keys and its settings."""
+    if passphrase_file:
+        passphrase = _passphrase_in(passphrase_file)
+    else:
+        passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
+    try:
+        create_node(
+            data, ehcin=ehcin, mode=KeyPurpose(mode), passphrase=passphrase,
+            passphrase_file=str(passphrase_file.absolute()) if passphrase_file else None,
+        )  # fmt: skip
+    except _TROUBLE as trouble:
+        raise click.ClickException(str(trouble)) from None
+    click.echo(f"Node {ehcin} is made in {data}. Run it with: ehc serve --data {data}")
+
+
+@click.command()
+@data_option
+@host_option
+@port_option
+@workers_option
+@click.option("--roles", help="Comma-separated: card.")
+@dsn_option
+def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN401 (names of Settings)
+    """Run a node until Ctrl-C or SIGTERM."""
+    try:
+        given = {**overrides, "roles": tuple(roles.split(",")) if roles else None}
+        settings = read_settings(data, **given)
+        passphrase = _passphrase(settings)
+        with orderly_exit(), database_of(settings) as dsn:
+            prepare_database(dsn)
+            run_workers(
+                settings, passphrase, dsn,
+                on_ready=lambda: click.echo(f"Serving on {settings.base_url}"),
+            )  # fmt: skip
+    except _TROUBLE as trouble:
+        raise click.ClickException(str(trouble)) from None
+
+
+@click.command()
+@data_option
+@host_option
+@port_option
+@workers_option
+@dsn_option
+@click.option(
+    "--with-guide-sample", "guide_sample", flag_value="yes",
+    help="Also register the application of the guide's published vectors; any timestamp works.",
+)  # fmt: skip
+def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noqa: ANN401 (names of Settings)
+    """Run a node with an invented registry; writes DATA/demo.json once it accepts requests."""
+    try:
+        registry = prepare_demo(data)
+        settings = demo_settings(data, guide_sample=guide_sample, **overrides)
+        passphrase = _passphrase(settings)
+
+        async def fill(store: AccessStore) -> None:
+            await fill_registry(store, registry, guide_sample=guide_sample)
+
+        with orderly_exit(), database_of(settings) as dsn:
+            prepare_database(dsn)
+            with_access_store(settings, passphrase, dsn, fill)
+            run_workers(settings, passphrase, dsn, on_ready=lambda: _welcome(settings, registry))
+    except _TROUBLE as trouble:
+        raise click.ClickException(str(trouble)) from None
+
+
+EXAMPLE: Final = {
+    "out_register_no": "first-call-1",
+    "out_register_time": "20260101080000",
+    "certificate_mode": "01",
+    "apply_method": "3",
+    "id_type": "01",
+    "id_no": "990101199001010019",
+    "user_name": "张示例",
+    "user_sex": "1",
+    "mobile_phone": "19900000000",
+}
+"""An invented resident: area 990101 does not exist."""
+
+
+def _welcome(settings: Settings, registry: DemoRegistry) -> None:
+    profile = write_profile(settings, registry)
+    biz = json.dumps(EXAMPLE, ensure_ascii=False)
+    click.echo(
+        f"""
+OpenEHC demo is running.
+  gateway   {settings.base_url}/ehcService/gateway.do
+  pages     {settings.base_url}/
+  profile   {profile}   (application, secret, terminal; login admin / {registry.console_password})
+
+Try it from another terminal:
+  ehc call ehc.ehealthcard.register '{biz}' --profile {settings.data / PROFILE}
+
+Ctrl-C stops it."""
+    )
+
+
+def _passphrase(settings: Settings) -> str:
+    if settings.passphrase_file:
+        return _passphrase_in(settings.passphrase_file)
+    return str(click.prompt("Passphrase of the key file", hide_input=True))
+
+
+def _passphrase_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from None

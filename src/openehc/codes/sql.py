@@ -1,0 +1,74 @@
+"""The statements of `codes/store.py`; batched ones answer with `ord` (see cards/sql.py)."""
+
+from typing import Final
+
+from openehc.cards.sql import ACCOUNT_COLUMNS, CLAIM
+from openehc.cards.usage import FACT_ARRAYS, FACT_NAMES, SUCCESS
+
+PRESENTED: Final = f"""
+select q.ord, {ACCOUNT_COLUMNS}, i.channel as issued_channel, i.state as issued_state
+  from unnest($1::bytea[], $2::uuid[], $3::date[]) with ordinality as q (ehcid, code_key, day, ord)
+  join cards c using (ehcid)
+  left join issued_codes i on i.day = q.day and i.code_key = q.code_key
+"""
+
+ISSUE: Final = f"""
+with given as materialized (
+    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
+      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[],
+                  $20::date[], $21::uuid[], $22::text[], $23::timestamptz[])
+           with ordinality
+           as g ({FACT_NAMES}, serial, lock, code_day, code_key, channel, expires_at, ord)
+), {CLAIM}, issued as (
+    insert into issued_codes (day, code_key, ehcid, channel, issued_at, expires_at)
+    select code_day, code_key, ehcid, channel, at, expires_at
+      from ready where claimed and code_key is not null order by code_key
+    on conflict do nothing
+), counted as (
+    insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from ready where claimed
+)
+select ord, free, claimed from ready
+"""
+
+VERIFIED: Final = f"""
+with given as materialized (
+    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
+      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[]) with ordinality
+           as g ({FACT_NAMES}, serial, lock, ord)
+), {CLAIM}, users as (
+    insert into daily_users (day, ehcid, institution_id)
+    select day, ehcid, institution_id from ready where claimed and result = '{SUCCESS}'
+     order by ehcid, institution_id
+    on conflict do nothing
+    returning ehcid, institution_id
+), counted as (
+    insert into usage_facts ({FACT_NAMES}, first_of_day)
+    select {FACT_NAMES}, result = '{SUCCESS}' and (ehcid, institution_id) in (select * from users)
+           and row_number() over (partition by ehcid, institution_id, result order by ord) = 1
+      from ready where claimed
+)
+select ord, free, claimed from ready
+"""
+
+INSERT_AUTHORISATION: Final = """
+insert into authorisations (token_index, serial, app_id, term_id, institution_id, treatment_code,
+                            office_code, operator_id, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+AUTHORISATION_COLUMNS: Final = """status, ehcid, app_id, term_id, institution_id, treatment_code,
+       office_code, operator_id, expires_at"""
+
+AUTHORISATION_BY_SERIAL: Final = f"""
+select {AUTHORISATION_COLUMNS} from authorisations where serial = $1
+"""
+
+AUTHORISATION_BY_TOKEN: Final = f"""
+select {AUTHORISATION_COLUMNS} from authorisations where token_index = $1
+"""
+
+DECIDE_AUTHORISATION: Final = """
+update authorisations set status = $2, ehcid = $3, decided_at = $4
+ where token_index = $1 and status = 'ing' and expires_at >= $4
+returning true
+"""

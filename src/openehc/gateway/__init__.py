@@ -1,0 +1,1 @@
+"""The HTTP door for machines: one POST path, signed and encrypted messages."""

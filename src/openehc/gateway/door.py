@@ -1,0 +1,101 @@
+"""The door: one path, one size limit, one catch-all.
+
+Takes bytes from ASGI, gives bytes back; knows nothing of the message inside. An
+unexpected exception is logged by type and place, without its text, which might
+quote a request, and answered with 8009.
+"""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from openehc.gateway.pipeline import Exchange, Pipeline
+from openehc.gateway.request_log import RequestLog
+from openehc.kernel.clock import Clock
+from openehc.kernel.refusal import Reason, Refusal
+
+PATH: Final = "/ehcService/gateway.do"
+BODY_LIMIT: Final = 4 << 20
+"""The largest message at all: a photo of 512 KB is four times as long inside its envelope."""
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_TYPE: Final = (b"content-type", b"application/json; charset=utf-8")
+_log = logging.getLogger("openehc.gateway")
+
+
+class BodyTooLarge(Exception):
+    """More than `BODY_LIMIT` bytes were sent."""
+
+
+class ClientGone(Exception):
+    """The client hung up before its message was whole."""
+
+
+class Door:
+    """The ASGI application for `PATH`."""
+
+    def __init__(self, pipeline: Pipeline, clock: Clock, request_log: RequestLog) -> None:
+        self._pipeline = pipeline
+        self._clock = clock
+        self._request_log = request_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["method"] != "POST":
+            await _send(
+                send, 405, b'{"ret_code":"9005","ret_msg":"POST only"}', (b"allow", b"POST")
+            )
+            return
+        exchange = Exchange(received_at=self._clock.now())
+        try:
+            body = await self._answer(await _body(receive), exchange)
+        except BodyTooLarge:
+            refusal = Refusal(Reason.UNREADABLE_MESSAGE, "报文超过4MiB")
+            body = self._pipeline.reply(refusal, exchange)
+            await _send(send, 200, body, (b"connection", b"close"))
+        except ClientGone:
+            return
+        else:
+            await _send(send, 200, body)
+        self._request_log.add(exchange, self._clock.now())
+
+    async def _answer(self, raw: bytes, exchange: Exchange) -> bytes:
+        try:
+            return await self._pipeline.answer(raw, exchange)
+        except Exception as error:  # noqa: BLE001 (the one catch-all)
+            place = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("unexpected %s\n%s", type(error).__name__, place)
+            return self._pipeline.reply(Refusal(Reason.INTERNAL), exchange)
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        if size > BODY_LIMIT:
+            raise BodyTooLarge
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if size > BODY_LIMIT:
+        raise BodyTooLarge
+    return b"".join(parts)
+
+
+async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    await send({
+        "type": "http.response.start", "status": status, "headers": [_TYPE, length, *headers],
+    })  # fmt: skip
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,132 @@
+"""The stages of a request, named and in order; a table of contents.
+
+1. open the envelope           envelope/opening.py
+2. find the method             spec/data/app_methods.csv
+3. admit application, terminal and grant     access/registry.py
+4. check the fields, all at once             spec/data/methods/*.csv
+5. hold the serial number      access/serials.py
+6. do the work                 gateway/card_methods.py, gateway/code_methods.py
+7. seal the reply              gateway/reply.py, envelope/sealing.py
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from openehc.access.registry import Registry
+from openehc.access.serials import InFlight, SerialKey, serial_key
+from openehc.envelope.message import OpenedRequest, ReplyHead
+from openehc.envelope.opening import OpeningRules, Unopened, open_request
+from openehc.envelope.sealing import seal_reply
+from openehc.gateway.calls import Biz, Call, Handler
+from openehc.gateway.reply import SUCCESS, code_and_message
+from openehc.kernel.clock import Clock
+from openehc.kernel.refusal import (
+    CryptoModuleDown,
+    DatabaseDown,
+    DatabaseFault,
+    Reason,
+    Refusal,
+)
+from openehc.spec import Spec, describe
+from openehc.storage.errors import QueueFull
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way: filled in as the stages learn more; read by the log."""
+
+    received_at: datetime
+    head: ReplyHead = field(default_factory=ReplyHead)
+    term_id: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """All stages with what they need."""
+
+    spec: Spec
+    registry: Registry
+    rules: OpeningRules
+    handlers: Mapping[str, Handler]
+    in_flight: InFlight
+    clock: Clock
+
+    async def answer(self, raw: bytes, exchange: Exchange) -> bytes:
+        """The reply to a received message; unexpected exceptions pass through."""
+        try:
+            result = await self._result(raw, exchange)
+        except QueueFull:
+            result = Refusal(Reason.OVERLOADED)
+        except DatabaseDown:
+            result = Refusal(Reason.DATABASE_DOWN)
+        except DatabaseFault:
+            result = Refusal(Reason.DATABASE_FAULT)
+        except CryptoModuleDown:
+            result = Refusal(Reason.CRYPTO_MODULE_DOWN)
+        return self.reply(result, exchange)
+
+    def reply(self, result: Biz | Refusal, exchange: Exchange) -> bytes:
+        """7. The sealed reply for a result."""
+        now = self.clock.now()
+        if isinstance(result, Refusal):
+            exchange.code, message = code_and_message(result, self.spec)
+            return seal_reply(exchange.head, code=exchange.code, message=message, now=now)
+        exchange.code, message = SUCCESS, self.spec.return_code(SUCCESS).text
+        return seal_reply(exchange.head, code=SUCCESS, message=message, now=now, biz=result)
+
+    async def _result(self, raw: bytes, exchange: Exchange) -> Biz | Refusal:
+        # 1. open the envelope
+        if not self.registry.loaded:
+            return Refusal(Reason.DATABASE_DOWN)
+        try:
+            request = open_request(
+                raw, callers=self.registry, rules=self.rules, now=exchange.received_at
+            )
+        except Unopened as unopened:
+            exchange.head = unopened.head
+            return unopened.refusal
+        exchange.head, exchange.term_id = request.head, request.term_id
+        call = self._call(request)
+        if isinstance(call, Refusal):
+            return call
+        # 5. hold the serial number
+        if call.serial is None:
+            return await self.handlers[call.method](call)
+        held = self.in_flight.enter(call.serial)
+        if held is None:
+            return Refusal(Reason.SERIAL_IN_FLIGHT)
+        with held:
+            # 6. do the work
+            return await self.handlers[call.method](call)
+
+    def _call(self, request: OpenedRequest) -> Call | Refusal:
+        # 2. find the method
+        table = self.spec.method(request.method)
+        if table is None or request.method not in self.handlers:
+            return Refusal(Reason.METHOD_UNKNOWN)
+        # 3. admit application, terminal and grant
+        admission = self.registry.admit(
+            request.caller.app_id, term_id=request.term_id, method=request.method
+        )
+        if isinstance(admission, Refusal):
+            return admission
+        # 4. check the fields, all at once
+        checked = table.check(request.biz)
+        if checked.faults:
+            return Refusal(Reason.FIELDS_WRONG, describe(checked.faults, limit=180))
+        serial, external = self._serial(request, table.serial_field, checked.values)
+        return Call(
+            method=request.method, admission=admission, values=checked.values,
+            serial=serial, external_serial=external, now=request.received_at,
+        )  # fmt: skip
+
+    def _serial(
+        self, request: OpenedRequest, name: str, values: Mapping[str, Any]
+    ) -> tuple[SerialKey | None, str]:
+        external = values.get(name, "") if name else ""
+        if not external:
+            return None, ""
+        return serial_key(request.caller.app_id, request.method, external), external

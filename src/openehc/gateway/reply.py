@@ -1,0 +1,73 @@
+"""The one place where a `Refusal` becomes a return code (附录E 8; 004 附录1).
+
+Texts come from the table of return codes; nothing else in the platform names a code.
+"""
+
+from typing import Final
+
+from openehc.envelope.sealing import MESSAGE_LIMIT
+from openehc.kernel.refusal import Reason, Refusal
+from openehc.spec import Spec
+
+SUCCESS: Final = "0000"
+
+CODE_OF: Final = {
+    Reason.EMPTY_BODY: "8003",
+    Reason.UNREADABLE_MESSAGE: "9008",
+    Reason.APP_ID_MISSING: "1001",
+    Reason.TERM_ID_MISSING: "1002",
+    Reason.VERSION_UNSUPPORTED: "1003",
+    Reason.METHOD_MISSING: "1004",
+    Reason.METHOD_UNKNOWN: "1005",
+    Reason.CIPHER_UNKNOWN: "1006",
+    Reason.DIGEST_KIND_UNKNOWN: "1007",
+    Reason.APP_UNKNOWN: "1008",
+    Reason.TERMINAL_UNKNOWN: "1009",
+    Reason.NOT_GRANTED: "1010",
+    Reason.DIGEST_WRONG: "9003",
+    Reason.UNDECRYPTABLE: "9007",
+    Reason.TIMESTAMP_STALE: "9001",
+    Reason.FIELDS_WRONG: "9001",
+    Reason.SERIAL_REPEATED: "3002",
+    Reason.SERIAL_IN_FLIGHT: "3003",
+    Reason.CARD_UNKNOWN: "3001",
+    Reason.NAME_CONFLICT: "9001",
+    Reason.IDENTITY_WRONG: "9001",
+    Reason.CARD_CLOSED: "9998",
+    Reason.CARD_BLACKLISTED: "9998",
+    Reason.CARD_NOT_ACTIVE: "9998",
+    Reason.CODE_MALFORMED: "2002",
+    Reason.CODE_NOT_ISSUED: "2002",
+    Reason.CODE_EXPIRED: "2001",
+    Reason.VALID_MISSING: "2003",
+    Reason.VALID_WRONG: "2004",
+    Reason.FOREIGN_CODE: "9005",
+    Reason.SUPPLEMENT_REQUIRED: "9998",
+    Reason.AUTHORISATION_UNKNOWN: "3001",
+    Reason.DATABASE_DOWN: "8005",
+    Reason.DATABASE_FAULT: "8007",
+    Reason.CRYPTO_MODULE_DOWN: "2005",
+    Reason.OVERLOADED: "3003",
+    Reason.INTERNAL: "8009",
+}
+
+DETAIL_OF: Final = {
+    Reason.NAME_CONFLICT: "该证件已用其他姓名注册，请核对证件或人工处理",
+    Reason.CARD_CLOSED: "电子健康卡已注销",
+    Reason.CARD_BLACKLISTED: "电子健康卡已列入黑名单",
+    Reason.CARD_NOT_ACTIVE: "电子健康卡尚未激活",
+    Reason.CODE_NOT_ISSUED: "该动态码不是本平台签发的，请刷新二维码",
+    Reason.FOREIGN_CODE: "该码由其他节点签发，本节点尚未接入跨域认证",
+    Reason.SUPPLEMENT_REQUIRED: "静态码须补充身份鉴别(supplement_mode)或改用动态码",
+    Reason.AUTHORISATION_UNKNOWN: "授权不存在",
+    Reason.OVERLOADED: "平台繁忙，请稍后重试",
+}
+"""What is added to the official text when the refusal itself says nothing more."""
+
+
+def code_and_message(refusal: Refusal, spec: Spec) -> tuple[str, str]:
+    """The return code and ret_msg (at most 200 characters) of a refusal."""
+    code = CODE_OF[refusal.reason]
+    text = spec.return_code(code).text
+    detail = refusal.detail or DETAIL_OF.get(refusal.reason, "")
+    return code, (f"{text}：{detail}" if detail else text)[:MESSAGE_LIMIT]

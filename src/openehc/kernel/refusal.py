@@ -1,0 +1,89 @@
+"""The one error language: a use case that says no returns a `Refusal`.
+
+This module does not know return codes: `gateway/reply.py` alone maps a `Reason`
+to the wire. Unexpected trouble is an exception, never a `Refusal`.
+
+    PlatformError
+    ├── DatabaseDown        the database cannot be reached or lost the connection
+    ├── DatabaseFault       the database refused a statement
+    └── CryptoModuleDown    the crypto module (密码模块) does not answer
+"""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+
+@unique
+class Reason(Enum):
+    """Why a request is refused, in the language of the platform."""
+
+    # the message
+    EMPTY_BODY = "empty body"
+    UNREADABLE_MESSAGE = "unreadable message"
+    APP_ID_MISSING = "app_id missing"
+    TERM_ID_MISSING = "term_id missing"
+    VERSION_UNSUPPORTED = "version unsupported"
+    METHOD_MISSING = "method missing"
+    METHOD_UNKNOWN = "method unknown"
+    CIPHER_UNKNOWN = "enc_type unknown"
+    DIGEST_KIND_UNKNOWN = "digest_type unknown"
+    APP_UNKNOWN = "application unknown"
+    TERMINAL_UNKNOWN = "terminal unknown"
+    NOT_GRANTED = "application holds no grant"
+    DIGEST_WRONG = "digest absent or wrong"
+    UNDECRYPTABLE = "undecryptable"
+    TIMESTAMP_STALE = "timestamp outside the window"
+    FIELDS_WRONG = "fields wrong"
+    # serial numbers
+    SERIAL_REPEATED = "serial number used before"
+    SERIAL_IN_FLIGHT = "serial number is being worked on"
+    # cards
+    CARD_UNKNOWN = "no such card"
+    NAME_CONFLICT = "the document is registered under another name"
+    IDENTITY_WRONG = "identity data contradict each other"
+    CARD_CLOSED = "card closed"
+    CARD_BLACKLISTED = "card black-listed"
+    CARD_NOT_ACTIVE = "card prepared but not yet active"
+    # codes
+    CODE_MALFORMED = "code malformed"
+    CODE_NOT_ISSUED = "code was never issued here"
+    CODE_EXPIRED = "code expired"
+    VALID_MISSING = "VALID missing"
+    VALID_WRONG = "VALID undecipherable"
+    FOREIGN_CODE = "code of another node"
+    SUPPLEMENT_REQUIRED = "static code needs supplementary identification"
+    AUTHORISATION_UNKNOWN = "no such authorisation"
+    # parts of the platform that do not answer
+    DATABASE_DOWN = "database down"
+    DATABASE_FAULT = "database refused"
+    CRYPTO_MODULE_DOWN = "crypto module down"
+    OVERLOADED = "too many requests wait"
+    INTERNAL = "internal error"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A decided no.
+
+    `detail` is one Chinese sentence for the operator; it names fields and says
+    what to do, and never holds personal data, secrets or whole codes.
+    """
+
+    reason: Reason
+    detail: str = ""
+
+
+class PlatformError(Exception):
+    """A part of the platform failed; carries no personal data."""
+
+
+class DatabaseDown(PlatformError):
+    """The database cannot be reached; heals by itself once it answers again."""
+
+
+class DatabaseFault(PlatformError):
+    """The database answered, and refused the statement."""
+
+
+class CryptoModuleDown(PlatformError):
+    """The crypto module (密码模块) does not answer or answers nonsense."""

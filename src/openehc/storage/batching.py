@@ -1,0 +1,241 @@
+"""Many requests, one statement: the rows that wait at the same moment travel together.
+
+A batch is one statement, so one implicit transaction: an answer is given only
+after the commit. There is no timer. A flush starts as soon as a lane (a connection
+of the batch's own) is free and takes what waits then; a lone row goes at once, and
+under load the batches grow by themselves.
+
+The statement takes one array per column of the row and answers with the 1-based
+position first:
+
+    select r.ord, c.state
+    from unnest($1::bytea[], $2::text[]) with ordinality as r(ehcid, org, ord)
+    join card c using (ehcid)
+
+This module does not know what it carries, keeps no answer, and promises no order
+between two rows of one batch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from copy import copy
+from typing import ClassVar, Final, TypeAlias
+
+import asyncpg
+
+from openehc.kernel.refusal import DatabaseDown
+from openehc.storage.errors import (
+    TROUBLE,
+    OutcomeUnknown,
+    QueueFull,
+    StatementRefused,
+    translated,
+)
+from openehc.storage.pool import CONNECT_SECONDS, Connection, Database
+
+MOST_WAITING: Final = 20_000
+_MOST_RETRIES: Final = 3
+_CHANGED_NOTHING: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+# One row can be guilty of these (bad value, cardinality, constraint, check option,
+# raise in a trigger); of the others (no such table, disk full) the whole statement is.
+_ONE_ROWS_FAULT: Final = frozenset({"21", "22", "23", "44", "P0"})
+
+Row: TypeAlias = tuple[object, ...]
+_Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
+
+
+class Batch:
+    """Rows of one statement, gathered while they wait; for one event loop.
+
+    `lanes` connections work at the same time, each with at most `most` rows.
+    Use `BatchedRead` or `GroupCommit`, which know what may be tried again.
+    """
+
+    retries_lost_connection: ClassVar[int] = 0
+
+    __slots__ = ("_busy", "_closed", "_database", "_idle", "_most", "_sql", "_waiting", "_waking",
+                 "name")  # fmt: skip
+
+    def __init__(
+        self, database: Database, sql: str, *, name: str, lanes: int, most: int = 256
+    ) -> None:
+        self.name: Final = name
+        self._database: Final = database
+        self._sql: Final = sql
+        self._most: Final = most
+        self._waiting: Final[deque[tuple[Row, _Waiter]]] = deque()
+        self._idle: Final[list[_Lane]] = [_Lane(self._database, sql) for _ in range(lanes)]
+        self._busy: Final[dict[_Lane, asyncio.Task[None]]] = {}
+        self._waking = False
+        self._closed = False
+
+    async def run(self, row: Row) -> asyncpg.Record | None:
+        """The answer to `row`, None when the statement gave none; committed when it returns.
+
+        Raises QueueFull when over 20,000 rows wait, DatabaseDown when the server is
+        away (OutcomeUnknown when it went away while the statement ran), and
+        StatementRefused when this row, not its neighbour, is refused.
+        """
+        waiting = self._waiting
+        if len(waiting) >= MOST_WAITING or self._closed:
+            raise QueueFull(f"{self.name}: {len(waiting)} rows wait")
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
+        waiting.append((row, waiter))
+        if self._idle and not self._waking:
+            self._wake()
+        return await waiter
+
+    async def close(self) -> None:
+        """Answer what waits, then close the lanes; rows that come later get QueueFull."""
+        self._closed = True
+        while self._busy:
+            await asyncio.wait(list(self._busy.values()))
+        for lane in self._idle:
+            await lane.close()
+
+    def _wake(self) -> None:
+        """Set one idle lane to work; one at a time, so that it finds a full waiting list."""
+        self._waking = True
+        lane = self._idle.pop()
+        self._busy[lane] = asyncio.get_running_loop().create_task(
+            self._drain(lane), name=f"batch-{self.name}"
+        )
+
+    async def _drain(self, lane: "_Lane") -> None:
+        self._waking = False
+        try:
+            while batch := self._taken():
+                if self._waiting and self._idle and not self._waking:
+                    self._wake()
+                await self._flush(lane, batch)
+        finally:
+            del self._busy[lane]
+            self._idle.append(lane)
+
+    def _taken(self) -> list[tuple[Row, _Waiter]]:
+        """Up to `most` waiting rows; those whose waiter gave up are dropped unsent."""
+        waiting = self._waiting
+        taken: list[tuple[Row, _Waiter]] = []
+        while waiting and len(taken) < self._most:
+            pair = waiting.popleft()
+            if not pair[1].done():
+                taken.append(pair)
+        return taken
+
+    async def _flush(self, lane: "_Lane", batch: list[tuple[Row, _Waiter]]) -> None:
+        try:
+            _answer(batch, await self._answered(lane, [row for row, _ in batch]))
+        except StatementRefused as refused:
+            if len(batch) > 1 and refused.sqlstate[:2] in _ONE_ROWS_FAULT:
+                await self._flush_halves(lane, batch)
+            else:
+                _fail(batch, refused)
+        except Exception as failure:  # noqa: BLE001 (it must reach every waiter, whatever it is)
+            _fail(batch, failure)
+        except asyncio.CancelledError:
+            _fail(batch, OutcomeUnknown(f"{self.name}: shut down"))
+            raise
+
+    async def _flush_halves(self, lane: "_Lane", batch: list[tuple[Row, _Waiter]]) -> None:
+        """Close in on the guilty row, so that its neighbours succeed."""
+        middle = len(batch) // 2
+        await self._flush(lane, batch[:middle])
+        await self._flush(lane, batch[middle:])
+
+    async def _answered(self, lane: "_Lane", rows: Sequence[Row]) -> list[asyncpg.Record]:
+        columns = list(zip(*rows, strict=True))
+        conflicts = losses = 0
+        while True:
+            try:
+                return await lane.fetch(columns)
+            except StatementRefused as refused:
+                conflicts += 1
+                if refused.sqlstate not in _CHANGED_NOTHING or conflicts > _MOST_RETRIES:
+                    raise
+            except _ConnectionLost:
+                losses += 1
+                if losses > self.retries_lost_connection:
+                    raise
+
+
+class BatchedRead(Batch):
+    """Batched reading: after a lost connection the batch is tried once more on a new one."""
+
+    __slots__ = ()
+    retries_lost_connection = 1
+
+
+class GroupCommit(Batch):
+    """Group commit: never tried again after it was sent, since the outcome is unknown.
+
+    Only a deadlock and a serialization failure are, up to three times: the server
+    says itself that they changed nothing.
+    """
+
+    __slots__ = ()
+
+
+class _ConnectionLost(OutcomeUnknown):
+    """The connection broke while the statement ran (not: the server was silent)."""
+
+
+class _Lane:
+    """One connection of the batch's own, made when first needed and again when lost."""
+
+    __slots__ = ("_connection", "_database", "_sql")
+
+    def __init__(self, database: Database, sql: str) -> None:
+        self._database: Final = database
+        self._sql: Final = sql
+        self._connection: Connection | None = None
+
+    async def fetch(self, columns: Sequence[Sequence[object]]) -> list[asyncpg.Record]:
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            connection = self._connection = await self._database.new_connection()
+        try:
+            return await connection.fetch(self._sql, *columns)
+        except TROUBLE as error:
+            failure = translated(error)
+            silent = isinstance(error, TimeoutError)
+        if isinstance(failure, DatabaseDown):
+            connection.terminate()
+            self._connection = None
+            if not silent:
+                failure = _ConnectionLost(*failure.args)
+        raise failure
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            with suppress(*TROUBLE):
+                await self._connection.close(timeout=CONNECT_SECONDS)
+            self._connection = None
+
+
+def _answer(batch: list[tuple[Row, _Waiter]], records: list[asyncpg.Record]) -> None:
+    answered = 0
+    for record in records:
+        waiter = batch[record[0] - 1][1]
+        if not waiter.done():
+            waiter.set_result(record)
+            answered += 1
+    if answered < len(batch):
+        for _, waiter in batch:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _fail(batch: list[tuple[Row, _Waiter]], failure: Exception) -> None:
+    for _, waiter in batch:
+        if not waiter.done():
+            waiter.set_exception(_own_copy(failure))
+
+
+def _own_copy(failure: Exception) -> Exception:
+    """A copy for one waiter: a shared exception would gather all their tracebacks."""
+    try:
+        return copy(failure)
+    except TypeError:  # a foreign exception with arguments of its own
+        return failure

@@ -1,0 +1,68 @@
+"""Making a new node: its keys, its passphrase file, its settings. Never overwrites one."""
+
+import os
+import secrets
+import string
+from pathlib import Path
+from typing import Final
+
+from openehc.access.numbers import parse_ehcin
+from openehc.crypto.keyfile import KeyPurpose, create_key_file
+from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, ModuleKeys
+from openehc.crypto.node_keys import fresh_node_keys
+from openehc.crypto.sm4 import KEY_SIZE
+from openehc.kernel.clock import SystemClock
+from openehc.kernel.ids import SystemEntropy
+from openehc.wiring.settings import FILE
+
+FOLDER_MODE: Final = 0o711
+"""The database server may run under its own user and has to pass through; every secret file is
+readable by its owner alone."""
+
+SECRET_LENGTH: Final = 32
+SECRET_ALPHABET: Final = string.ascii_letters + string.digits + "!#$%()*+,-./:;<=>?@[]^_{|}~"
+"""Printable without quotes, backslash, blank and `&`: only 8 characters of a secret become
+the message key, so each of them has to carry as much as it can (docs/security.md)."""
+
+
+def new_secret() -> str:
+    """An application secret."""
+    return "".join(secrets.choice(SECRET_ALPHABET) for _ in range(SECRET_LENGTH))
+
+
+def create_node(
+    data: Path, *, ehcin: str, mode: KeyPurpose, passphrase: str, passphrase_file: str | None
+) -> None:
+    """Write `keys.json` and `node.toml`; raises KeyFileExists when the node exists.
+
+    In demo and debugging operation the crypto module gets the public test keys
+    (材料二 2.5); in production fresh ones, until the issued keys are filled in.
+    """
+    parse_ehcin(ehcin)
+    data.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    entropy = SystemEntropy()
+    module = (
+        ModuleKeys(entropy.bytes(KEY_SIZE), entropy.bytes(KEY_SIZE))
+        if mode is KeyPurpose.PRODUCTION
+        else PUBLIC_TEST_KEYS
+    )
+    keys = fresh_node_keys(module, local={}, entropy=entropy)
+    create_key_file(
+        data / "keys.json", passphrase, keys, purpose=mode, now=SystemClock().now(),
+        entropy=entropy,
+    )  # fmt: skip
+    lines = ["[node]", f'ehcin = "{ehcin}"', f'mode = "{mode.value}"']
+    if passphrase_file:
+        lines.append(f'passphrase_file = "{passphrase_file}"')
+    (data / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

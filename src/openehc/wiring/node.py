@@ -1,0 +1,207 @@
+"""One worker's objects, built from settings: stores, use cases, pipeline, background tasks.
+
+Reads no command line and starts no process.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from openehc.access.registry import Registry
+from openehc.access.serials import InFlight
+from openehc.access.store import CHANNEL, AccessStore
+from openehc.cards.change_card import ChangeCard
+from openehc.cards.register_card import RegisterCard
+from openehc.cards.store import CardStore
+from openehc.codes.authorise import AskConsent, DecideConsent, QueryConsent
+from openehc.codes.generate_code import GenerateCode
+from openehc.codes.store import CodeStore
+from openehc.codes.verify_code import VerifyCode
+from openehc.console.authorisation_page import AuthorisationPage
+from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
+from openehc.crypto.module.port import CryptoModule
+from openehc.crypto.module.soft import SoftCryptoModule
+from openehc.crypto.sealing import BlindIndexer, ProfileSealer
+from openehc.envelope.opening import OpeningRules
+from openehc.envelope.profile import NATIONAL
+from openehc.gateway.calls import Handler
+from openehc.gateway.card_methods import CardMethods
+from openehc.gateway.code_methods import CodeMethods
+from openehc.gateway.door import Door
+from openehc.gateway.pipeline import Pipeline
+from openehc.gateway.request_log import RequestLog
+from openehc.kernel.clock import Clock, SystemClock
+from openehc.kernel.ids import Entropy, SystemEntropy
+from openehc.kernel.refusal import PlatformError
+from openehc.spec import load
+from openehc.storage.notify import Listener
+from openehc.storage.partitions import keep_partitions
+from openehc.storage.pool import Database
+from openehc.wiring.foreign import NoNetwork
+from openehc.wiring.settings import Settings
+
+DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
+PHOTO_METHODS = frozenset({
+    "ehc.ehealthcard.querywithreg", "ehc.ehealthcard.register", "ehc.ehealthcard.regquery",
+    "ehc.ehealthcard.alterinfo",
+})  # fmt: skip
+POOL_SIZE = 8
+_HOUR = 3600.0
+_log = logging.getLogger("openehc.node")
+
+
+@dataclass(slots=True)
+class Node:
+    """The running parts of one worker; `stop` ends them in the reverse order."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    access: AccessStore
+    cards: CardStore
+    codes: CodeStore
+    module: CryptoModule
+    change_card: ChangeCard
+    door: Door
+    page: AuthorisationPage
+    request_log: RequestLog
+    listener: Listener
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    async def stop(self) -> None:
+        """Finish what runs, then close the database."""
+        for task in self.tasks:
+            task.cancel()
+        for task in self.tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.listener.stop()
+        await self.cards.close()
+        await self.codes.close()
+        await self.database.close()
+
+    async def ready(self) -> bool:
+        """Whether requests can be served now: registers loaded, database and module answer."""
+        if not self.registry.loaded:
+            return False
+        try:
+            await self.database.fetchval("select 1")
+        except PlatformError:
+            return False
+        return (await self.module.health()).alive
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What everything else is built on."""
+
+    settings: Settings
+    dsn: str
+    clock: Clock
+    entropy: Entropy
+    database: Database
+    registry: Registry
+    access: AccessStore
+    cards: CardStore
+    codes: CodeStore
+    module: CryptoModule
+
+
+async def start_node(settings: Settings, passphrase: str, dsn: str) -> Node:
+    """Build and start the parts of one worker; the database need not be up yet."""
+    node = _assemble(await _base(settings, passphrase, dsn))
+    node.listener.start()
+    node.tasks += [
+        asyncio.create_task(node.request_log.keep_flushing()),
+        asyncio.create_task(
+            keep_partitions(node.database, DAILY_TABLES, SystemClock(), every=_HOUR)
+        ),
+    ]
+    return node
+
+
+async def _base(settings: Settings, passphrase: str, dsn: str) -> _Base:
+    keys = open_key_file(settings.key_file, passphrase)
+    refuse_public_keys_in_production(keys, settings.mode)
+    entropy = SystemEntropy()
+    database = await Database.connect(dsn, size=POOL_SIZE, name="openehc")
+    sealer = ProfileSealer(keys.sealing, current=keys.sealing_current)
+    cards = CardStore(database, sealer, BlindIndexer(keys.blind_index), entropy)
+    return _Base(
+        settings=settings,
+        dsn=dsn,
+        clock=SystemClock(),
+        entropy=entropy,
+        database=database,
+        registry=Registry(profiles={NATIONAL.name: NATIONAL}),
+        access=AccessStore(database, sealer, entropy),
+        cards=cards,
+        codes=CodeStore(database, cards),
+        module=SoftCryptoModule(keys.module),
+    )
+
+
+def _assemble(base: _Base) -> Node:
+    settings, clock = base.settings, base.clock
+    verify = VerifyCode(
+        store=base.codes, module=base.module, foreign=NoNetwork(), supplement=settings.supplement,
+        own=settings.ehcin, legacy=dict(settings.legacy_channels),
+    )  # fmt: skip
+    change = ChangeCard(base.cards, base.entropy)
+    spec, request_log = load(), RequestLog()
+    pipeline = Pipeline(
+        spec=spec,
+        registry=base.registry,
+        rules=OpeningRules(window=settings.window, large_methods=PHOTO_METHODS),
+        handlers=_handlers(base, verify, change),
+        in_flight=InFlight(),
+        clock=clock,
+    )
+    return Node(
+        settings=settings,
+        database=base.database,
+        registry=base.registry,
+        access=base.access,
+        cards=base.cards,
+        codes=base.codes,
+        module=base.module,
+        change_card=change,
+        door=Door(pipeline, clock, request_log),
+        page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
+        request_log=request_log,
+        listener=_registry_listener(base),
+    )
+
+
+def _handlers(base: _Base, verify: VerifyCode, change: ChangeCard) -> dict[str, Handler]:
+    settings = base.settings
+    generate = GenerateCode(base.codes, base.module, base.entropy)
+    card_methods = CardMethods(
+        cards=base.cards,
+        register_card=RegisterCard(base.cards, base.module, base.entropy, settings.ehcin),
+        change_card=change,
+        generate_code=generate,
+        public_account_qrcode=settings.public_account_qrcode,
+    )
+    code_methods = CodeMethods(
+        cards=base.cards,
+        generate_code=generate,
+        verify_code=verify,
+        ask_consent=AskConsent(base.codes, base.entropy, f"{settings.base_url}/a/"),
+        query_consent=QueryConsent(base.codes, base.cards),
+    )
+    return card_methods.handlers() | code_methods.handlers()
+
+
+def _registry_listener(base: _Base) -> Listener:
+    registry, access = base.registry, base.access
+
+    async def reload() -> None:
+        registry.replace(await access.registers())
+
+    async def changed(_channel: str, _payload: str) -> None:
+        await reload()
+
+    return Listener(base.dsn, [CHANNEL], changed, reload)

