@@ -29,6 +29,26 @@ json_values = st.recursive(
     ),
     max_leaves=8,
 )
+# Values that some field takes, most of them in need of normalising.
+plausible: st.SearchStrategy[object] = st.sampled_from(
+    [
+        "01",
+        " 1 ",
+        "汉",
+        "Y",
+        "static",
+        60,
+        "60",
+        "2024-02-29",
+        "2024-02-29 23:59:59",
+        "1709222399999",
+        "+86 138 0000 0000",
+        "老人,优抚，老人",
+        ["老人", " 优抚 "],
+        [{"card_type": "01", "card_no": " K1 "}, {"card_type": "01", "card_no": "K1"}],
+        '[{"card_type": "01", "card_no": "K1", "is_default": "Y"}]',
+    ]
+)
 tables = st.sampled_from(TABLES)
 
 
@@ -38,7 +58,7 @@ def messages(draw: st.DrawFn) -> tuple[MethodTable, dict[str, object]]:
     table = draw(tables)
     names = [name for row in table.request for name in (row.name, *row.aliases)]
     keys = st.one_of(st.sampled_from(names), st.text())
-    return table, draw(st.dictionaries(keys, json_values, max_size=12))
+    return table, draw(st.dictionaries(keys, st.one_of(plausible, json_values), max_size=12))
 
 
 @given(messages())

@@ -76,12 +76,11 @@ def test_a_failing_case_is_named(tmp_path: Path) -> None:
         json.dumps({"title": "", "source": "s", "cases": [GOOD]}),
         json.dumps({"title": "t", "cases": [GOOD]}),
         json.dumps({"title": "t", "source": "s", "cases": [{**GOOD, "expect": {}}]}),
-        json.dumps({"title": "t", "source": "s", "cases": [{**GOOD, "expect": {"digest": ""}}]}),
         json.dumps({"title": "t", "source": "s", "cases": ["abc"]}),
     ],
     ids=[
         "empty", "list", "no fields", "no cases", "no title", "no source",
-        "no expectation", "empty expectation", "no case",
+        "no expectation", "no case",
     ],
 )  # fmt: skip
 def test_a_file_that_is_none_fails_the_run(tmp_path: Path, content: str) -> None:
@@ -92,6 +91,13 @@ def test_a_file_that_is_none_fails_the_run(tmp_path: Path, content: str) -> None
 
     assert result.stdout.splitlines()[-1] == "1 passed, 1 failed"
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("expect", [{}, {"digest": ""}, {"digest": 1}])
+def test_a_case_that_expects_nothing_is_named(tmp_path: Path, expect: dict[str, Any]) -> None:
+    write(tmp_path, {**GOOD, "expect": expect})
+
+    assert "abc expects nothing" in run(tmp_path).stderr
 
 
 def test_a_folder_without_vectors_fails_the_run(tmp_path: Path) -> None:

@@ -1,18 +1,40 @@
 """`ehc`: every command with its help; the commands themselves are in their own files."""
 
+import importlib
+from typing import Final
+
 import click
 
 from openehc import __version__
-from openehc.cli.call_command import call
-from openehc.cli.serve_commands import demo, init, serve
-from openehc.cli.vectors_command import vectors_command
+
+COMMANDS: Final = {
+    "init": ("openehc.cli.serve_commands", "init"),
+    "serve": ("openehc.cli.serve_commands", "serve"),
+    "demo": ("openehc.cli.serve_commands", "demo"),
+    "call": ("openehc.cli.call_command", "call"),
+    "vectors": ("openehc.cli.vectors_command", "vectors_command"),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class LazyGroup(click.Group):
+    """Loads a command when it is asked for: a call need not load a server first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, loaded now."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ehc")
 def main() -> None:
     """OpenEHC: the open electronic health card (电子健康卡) platform."""
-
-
-for command in (init, serve, demo, call, vectors_command):
-    main.add_command(command)

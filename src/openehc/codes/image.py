@@ -88,22 +88,36 @@ def _logo_pixels(drawing: Drawing, scale: int) -> int:
 
 
 def _draw_logo(brush: ImageDraw.ImageDraw, *, corner: int, side: int) -> None:
-    """A white tile, on it a red one with a white cross."""
+    """A white tile, on it a red one with a white heart: an emblem of our own, nobody else's."""
     radius = side * RADIUS_SHARE
     end = corner + side - 1
     brush.rounded_rectangle((corner, corner, end, end), radius, fill="white")
     stroke = max(round(side * STROKE_SHARE), 1)
     inner, last = corner + stroke, end - stroke
     brush.rounded_rectangle((inner, inner, last, last), radius, fill=RED)
-    for box in _cross(corner, side):
-        brush.rectangle(box, fill="white")
+    for circle in _lobes(corner, side):
+        brush.ellipse(circle, fill="white")
+    brush.polygon(_tip(corner, side), fill="white")
 
 
-def _cross(corner: float, side: float) -> tuple[tuple[float, float, float, float], ...]:
-    middle, arm, half = corner + side / 2, side * 0.26, side * 0.09
+def _lobes(corner: float, side: float) -> tuple[tuple[float, float, float, float], ...]:
+    """The two round halves of a heart, as boxes around circles."""
+    radius = side * 0.135
+    middle, height = corner + side / 2, corner + side * 0.42
+    return tuple(
+        (x - radius, height - radius, x + radius, height + radius)
+        for x in (middle - radius * 0.92, middle + radius * 0.92)
+    )
+
+
+def _tip(corner: float, side: float) -> tuple[tuple[float, float], ...]:
+    """The lower part of the heart."""
+    middle = corner + side / 2
     return (
-        (middle - arm, middle - half, middle + arm, middle + half),
-        (middle - half, middle - arm, middle + half, middle + arm),
+        (middle - side * 0.243, corner + side * 0.475),
+        (middle, corner + side * 0.40),
+        (middle + side * 0.243, corner + side * 0.475),
+        (middle, corner + side * 0.76),
     )
 
 
@@ -121,10 +135,11 @@ def _svg(drawing: Drawing, *, size: int, scale: int) -> str:
     logo = _logo_pixels(drawing, scale) / scale
     corner, stroke = (side - logo) / 2, logo * STROKE_SHARE
     radius = logo * RADIUS_SHARE
-    boxes = "".join(
-        f'<rect x="{x0:.3f}" y="{y0:.3f}" width="{x1 - x0:.3f}" height="{y1 - y0:.3f}"/>'
-        for x0, y0, x1, y1 in _cross(corner, logo)
+    circles = "".join(
+        f'<circle cx="{(x0 + x1) / 2:.3f}" cy="{(y0 + y1) / 2:.3f}" r="{(x1 - x0) / 2:.3f}"/>'
+        for x0, y0, x1, y1 in _lobes(corner, logo)
     )
+    tip = " ".join(f"{x:.3f},{y:.3f}" for x, y in _tip(corner, logo))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
         f'viewBox="{-offset:.3f} {-offset:.3f} {view:.3f} {view:.3f}">'
@@ -134,5 +149,5 @@ def _svg(drawing: Drawing, *, size: int, scale: int) -> str:
         f'rx="{radius:.3f}" fill="#fff"/>'
         f'<rect x="{corner + stroke:.3f}" y="{corner + stroke:.3f}" '
         f'width="{logo - 2 * stroke:.3f}" height="{logo - 2 * stroke:.3f}" rx="{radius:.3f}" '
-        f'fill="{RED}"/><g fill="#fff">{boxes}</g></svg>'
+        f'fill="{RED}"/><g fill="#fff">{circles}<polygon points="{tip}"/></g></svg>'
     )

@@ -176,10 +176,9 @@ def _make_cluster(places: Places, *, synced: str) -> None:
         arguments += ["--auth", "scram-sha-256", "--pwfile", str(secret)]
     else:
         arguments += ["--auth", "peer"]
-    if synced == "off":
-        arguments.append("--no-sync")
-    run_tool(places, "initdb", arguments)
-    single = ["--single", "-D", str(unfinished), "postgres"]
+    hasty = synced == "off"
+    run_tool(places, "initdb", [*arguments, *(["--no-sync"] if hasty else [])])
+    single = ["--single", *(["-F"] if hasty else []), "-D", str(unfinished), "postgres"]
     run_tool(places, "postgres", single, text=f"create database {DATABASE}\n")
     unfinished.rename(places.cluster)
 

@@ -59,7 +59,7 @@ class Transaction:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail without losing the rest of the transaction."""
-        async with self._connection.transaction():
+        async with _begun(self._connection):
             yield
 
 
@@ -70,6 +70,29 @@ async def _told(work: Callable[..., Awaitable[Answer]], *args: object) -> Answer
     except TROUBLE as error:
         failure = translated(error)
     raise failure
+
+
+async def _started(connection: _Pooled) -> "asyncpg.transaction.Transaction":
+    opened = connection.transaction()
+    await opened.start()
+    return opened
+
+
+@asynccontextmanager
+async def _begun(connection: _Pooled) -> AsyncIterator[None]:
+    """A transaction, or a savepoint where one is open; undone by any exception."""
+    opened = await _told(_started, connection)
+    try:
+        yield
+    except BaseException:
+        # What went wrong in the block is the story; an undoing that fails as well
+        # only says that the connection is gone.
+        try:
+            await opened.rollback()
+        except TROUBLE:
+            _cut_off(connection)
+        raise
+    await _told(opened.commit)
 
 
 @dataclass(slots=True)
@@ -171,20 +194,8 @@ class Database:
 
         Raises OutcomeUnknown when the connection is lost during the commit.
         """
-        async with self._held() as connection:
-            opened = connection.transaction()
-            await _told(opened.start)
-            try:
-                yield Transaction(connection)
-            except BaseException:
-                # What went wrong in the block is the story; a rollback that fails
-                # as well only says that the connection is gone.
-                try:
-                    await opened.rollback()
-                except TROUBLE:
-                    _cut_off(connection)
-                raise
-            await _told(opened.commit)
+        async with self._held() as connection, _begun(connection):
+            yield Transaction(connection)
 
     async def close(self) -> None:
         """Close all connections; waits at most ten seconds for those at work."""

@@ -109,20 +109,32 @@ class _Base:
     module: CryptoModule
 
 
-async def start_node(settings: Settings, passphrase: str, dsn: str) -> Node:
-    """Build and start the parts of one worker; the database need not be up yet."""
-    node = _assemble(await _base(settings, passphrase, dsn))
+async def start_node(
+    settings: Settings,
+    passphrase: str,
+    dsn: str,
+    *,
+    clock: Clock | None = None,
+    module: CryptoModule | None = None,
+) -> Node:
+    """Build and start the parts of one worker; the database need not be up yet.
+
+    Without a `clock` or `module` it takes the machine's own clock, and the keys of the
+    key file in this process.
+    """
+    base = await _base(settings, passphrase, dsn, clock=clock or SystemClock(), module=module)
+    node = _assemble(base)
     node.listener.start()
     node.tasks += [
         asyncio.create_task(node.request_log.keep_flushing()),
-        asyncio.create_task(
-            keep_partitions(node.database, DAILY_TABLES, SystemClock(), every=_HOUR)
-        ),
+        asyncio.create_task(keep_partitions(node.database, DAILY_TABLES, base.clock, every=_HOUR)),
     ]
     return node
 
 
-async def _base(settings: Settings, passphrase: str, dsn: str) -> _Base:
+async def _base(
+    settings: Settings, passphrase: str, dsn: str, *, clock: Clock, module: CryptoModule | None
+) -> _Base:
     keys = open_key_file(settings.key_file, passphrase)
     refuse_public_keys_in_production(keys, settings.mode)
     entropy = SystemEntropy()
@@ -132,14 +144,14 @@ async def _base(settings: Settings, passphrase: str, dsn: str) -> _Base:
     return _Base(
         settings=settings,
         dsn=dsn,
-        clock=SystemClock(),
+        clock=clock,
         entropy=entropy,
         database=database,
         registry=Registry(profiles={NATIONAL.name: NATIONAL}),
         access=AccessStore(database, sealer, entropy),
         cards=cards,
         codes=CodeStore(database, cards),
-        module=SoftCryptoModule(keys.module),
+        module=module or SoftCryptoModule(keys.module),
     )
 
 

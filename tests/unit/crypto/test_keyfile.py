@@ -226,8 +226,16 @@ def test_node_keys_of_a_wrong_shape_are_refused(changed: dict[str, object]) -> N
         NodeKeys(**(right | changed))  # type: ignore[arg-type]  # the wrong shapes on purpose
 
 
-def test_fresh_keys_are_all_different() -> None:
-    keys = fresh_node_keys(OTHER_KEYS, local={"a": 16, "b": 32}, entropy=CountedEntropy())
+def test_fresh_keys_all_come_from_the_entropy() -> None:
+    sizes = {"a": 16, "b": 32}
+    made = [
+        fresh_node_keys(OTHER_KEYS, local=sizes, entropy=CountedEntropy(seed))
+        for seed in (b"one", b"two")
+    ]
 
-    secrets = {keys.sealing[1], keys.blind_index[:16], keys.local["a"], keys.local["b"][:16]}
-    assert len(secrets) == 4
+    secrets = {
+        secret[:16]
+        for keys in made
+        for secret in (*keys.sealing.values(), keys.blind_index, *keys.local.values())
+    }
+    assert len(secrets) == 8

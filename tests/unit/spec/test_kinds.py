@@ -64,6 +64,7 @@ REFUSED = {
     "minute 60": ("out_register_time", "20240229236000", "不是有效时间"),
     "time without seconds": ("out_register_time", "202402292359", "不是有效时间"),
     "time in words": ("out_register_time", "2024-02-29T23:59:59", "不是有效时间"),
+    "milliseconds in other digits": ("out_register_time", "170922239999\uff19", "不是有效时间"),
     "time as number": ("out_register_time", 1709222399999, "类型应为字符串"),
     "phone too short": ("mobile_phone", "1234", "应为5至20个字符"),
     "phone too long": ("mobile_phone", "1" * 21, "应为5至20个字符"),

@@ -103,6 +103,13 @@ def test_a_required_field_that_holds_nothing_is_missing(nothing: object) -> None
     assert [(fault.field, fault.problem) for fault in checked.faults] == [("operator_id", "必填")]
 
 
+@pytest.mark.parametrize("nothing", [None, "", " ", [], "[]"])
+def test_an_empty_list_of_cards_is_missing(nothing: object) -> None:
+    checked = load().methods["ehc.ehealthcard.alterlink"].check({"card_list": nothing})
+
+    assert "必填" in {fault.problem for fault in checked.faults if fault.field == "card_list"}
+
+
 @pytest.mark.parametrize("nothing", [None, "", " ", [], ","])
 def test_an_optional_field_that_holds_nothing_is_left_out(nothing: object) -> None:
     checked = load().methods[QUERYWITHREG].check(registration() | {"user_tags": nothing})
@@ -149,6 +156,12 @@ def test_a_wrong_value_under_an_alias_is_a_fault_of_the_field() -> None:
 )
 def test_one_complete_group_is_enough(biz: dict[str, object]) -> None:
     assert load().methods[GENERATE].check(biz).faults == ()
+
+
+def test_beside_a_complete_group_another_may_be_begun() -> None:
+    checked = load().methods[GENERATE].check({"ehealth_card_id": "A1" * 32, "id_type": "01"})
+
+    assert checked.faults == ()
 
 
 def test_without_any_group_the_choice_is_named() -> None:

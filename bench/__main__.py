@@ -1,0 +1,126 @@
+"""`python -m bench`: drive a node, and print what a request costs against the budgets.
+
+Starts a demo node of its own unless it is told of one that runs. A missed budget is
+reported; it ends the program with 1 only under --strict. Competing implementations
+are not run here.
+"""
+
+import os
+import secrets
+from asyncio import Runner
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+import uvloop
+
+from bench.budgets import Row, missed
+from bench.machine import Circumstances, circumstances
+from bench.measuring import Bench, Stock
+from bench.messages import Desk, LoadMethod
+from bench.node import BenchedNode, NoNode, own_demo, raise_file_limit, running_node
+from bench.report import circumstances_text, heading, row_text, verdict_text, write_json
+from bench.residents import HOW_MANY
+from openehc.kernel.clock import SystemClock
+
+_SPARE_FILES: Final = 200
+_LONGEST: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be measured; `seconds` for each row."""
+
+    methods: tuple[LoadMethod, ...]
+    connections: tuple[int, ...]
+    seconds: float
+
+
+class _Methods(click.ParamType):
+    name = "methods"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[LoadMethod, ...]:
+        try:
+            return tuple(LoadMethod(word.strip()) for word in str(value).split(","))
+        except ValueError:
+            self.fail(f"choose of {', '.join(LoadMethod)}", param, ctx)
+
+
+class _Counts(click.ParamType):
+    name = "numbers"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        words = str(value).split(",")
+        if not all(word.strip().isdecimal() and int(word) for word in words):
+            self.fail("numbers above 0, separated by commas", param, ctx)
+        return tuple(int(word) for word in words)
+
+
+@click.command()
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, _LONGEST), default=5.0, show_default=True,
+    help="How long each row is measured.",
+)  # fmt: skip
+@click.option("--connections", type=_Counts(), default="64,1000", show_default=True)
+@click.option("--methods", type=_Methods(), default=",".join(LoadMethod), show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=2, show_default=True,
+    help="Worker processes of the demo that is started.",
+)  # fmt: skip
+@click.option("--json", "target", type=click.Path(path_type=Path), help="Also write a JSON file.")
+@click.option(
+    "--profile", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Measure the running node of this demo.json instead.",
+)  # fmt: skip
+@click.option(
+    "--strict", "exit_code_when_missed", flag_value=1, default=0, type=int,
+    help="End with 1 when a budget is missed.",
+)  # fmt: skip
+def main(
+    *, seconds: float, connections: tuple[int, ...], methods: tuple[LoadMethod, ...],
+    workers: int, target: Path | None, profile: Path | None, exit_code_when_missed: int,
+) -> None:  # fmt: skip
+    """Print what register, generate and verify cost, against the budgets."""
+    order = Order(methods, connections, seconds)
+    try:
+        raise_file_limit(files=max(connections) + _SPARE_FILES)
+        if profile:
+            facts, rows = _measured(running_node(profile), order)
+        else:
+            click.echo("starting a demo node ...")
+            with own_demo(workers=workers) as node:
+                facts, rows = _measured(node, order)
+    except NoNode as trouble:
+        raise click.ClickException(str(trouble)) from None
+    if target:
+        write_json(target, facts=facts, rows=rows)
+    raise SystemExit(exit_code_when_missed if any(missed(row) for row in rows) else 0)
+
+
+def _measured(node: BenchedNode, order: Order) -> tuple[Circumstances, list[Row]]:
+    rows = []
+    bench = Bench(
+        node,
+        Desk(node.who, node.gateway_url, run=secrets.token_hex(8)),
+        SystemClock(),
+        Stock(next_number=secrets.randbelow(HOW_MANY)),
+    )
+    with Runner(loop_factory=uvloop.new_event_loop) as runner:
+        facts = runner.run(circumstances(node.processes))
+        click.echo(f"{circumstances_text(facts)}\n\n{heading()}")
+        for connections in order.connections:
+            for method in order.methods:
+                row = runner.run(bench.row(method, connections=connections, seconds=order.seconds))
+                click.echo(row_text(row))
+                rows.append(row)
+    click.echo(f"\n{verdict_text(rows)}")
+    return facts, rows
+
+
+if __name__ == "__main__":
+    main()

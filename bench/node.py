@@ -1,0 +1,120 @@
+"""The node that is measured: a demo of our own in a temporary folder, or one that runs.
+
+Knows where a node is and how it is started and stopped; sends no request to it.
+"""
+
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bench.processes import NodeProcesses
+from openehc.envelope.client_side import Credentials
+
+START_SECONDS: Final = 90.0
+STOP_SECONDS: Final = 30.0
+_EHC: Final = "from openehc.cli.main import main; main()"
+_HOST: Final = "127.0.0.1"
+
+
+class NoNode(RuntimeError):
+    """There is no node to measure; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchedNode:
+    """Where a node is and who speaks to it; `processes` is None when it is elsewhere."""
+
+    gateway_url: str
+    who: Credentials
+    processes: NodeProcesses | None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the gateway."""
+        url = urlsplit(self.gateway_url)
+        return url.hostname or _HOST, url.port or 80
+
+
+def running_node(profile: Path) -> BenchedNode:
+    """The node of a demo.json; raises NoNode for a file that is none."""
+    try:
+        told: dict[str, Any] = json.loads(profile.read_text(encoding="utf-8"))
+        processes = NodeProcesses(int(told.get("pid", 0)))
+        return BenchedNode(
+            gateway_url=told["gateway_url"],
+            who=Credentials(told["app_id"], told["app_secret"], told["term_id"]),
+            processes=processes if processes.pid and processes.alive() else None,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise NoNode(f"{profile}: {wrong!r}") from None
+
+
+@contextmanager
+def own_demo(*, workers: int) -> Iterator[BenchedNode]:
+    """A fresh demo node, stopped and removed at the end; raises NoNode when it does not start."""
+    folder = Path(tempfile.mkdtemp(prefix="openehc-bench-"))
+    # The database's own user has to pass through when we are root; it sees nothing else.
+    folder.chmod(0o711)
+    data, log = folder / "demo", folder / "demo.log"
+    command = [sys.executable, "-c", _EHC, "demo", "--data", str(data)]
+    command += ["--port", str(_free_port()), "--workers", str(workers)]
+    try:
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield running_node(_profile_when_ready(data / "demo.json", process=process, log=log))
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(folder)
+
+
+def raise_file_limit(*, files: int) -> None:
+    """Let this process, and the node that it starts, hold that many files and connections.
+
+    Raises NoNode when the system does not allow it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= files:
+        return
+    if hard != resource.RLIM_INFINITY and hard < files:
+        raise NoNode(f"{files} open files are needed, the system allows {hard} (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+
+
+def _profile_when_ready(
+    profile: Path, *, process: "subprocess.Popen[bytes]", log: Path
+) -> Path:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if profile.exists():
+            return profile
+        time.sleep(0.1)
+    said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+    raise NoNode(f"the demo did not start:\n{said}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, 9)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server((_HOST, 0)) as server:
+        return int(server.getsockname()[1])

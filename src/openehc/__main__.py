@@ -1,0 +1,5 @@
+"""`python -m openehc` is `ehc`."""
+
+from openehc.cli.main import main
+
+main()
