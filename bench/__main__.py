@@ -5,12 +5,11 @@ reported; it ends the program with 1 only under --strict. Competing implementati
 are not run here.
 """
 
-import os
 import secrets
 from asyncio import Runner
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import uvloop
@@ -37,28 +36,18 @@ class Order:
     seconds: float
 
 
-class _Methods(click.ParamType):
-    name = "methods"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[LoadMethod, ...]:
-        try:
-            return tuple(LoadMethod(word.strip()) for word in str(value).split(","))
-        except ValueError:
-            self.fail(f"choose of {', '.join(LoadMethod)}", param, ctx)
+def _methods(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[LoadMethod, ...]:
+    try:
+        return tuple(LoadMethod(word.strip()) for word in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"choose of {', '.join(LoadMethod)}") from None
 
 
-class _Counts(click.ParamType):
-    name = "numbers"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        words = str(value).split(",")
-        if not all(word.strip().isdecimal() and int(word) for word in words):
-            self.fail("numbers above 0, separated by commas", param, ctx)
-        return tuple(int(word) for word in words)
+def _counts(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
+    words = [word.strip() for word in value.split(",")]
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise click.BadParameter("numbers above 0, separated by commas")
+    return tuple(int(word) for word in words)
 
 
 @click.command()
@@ -66,8 +55,8 @@ class _Counts(click.ParamType):
     "--seconds", type=click.FloatRange(0.1, _LONGEST), default=5.0, show_default=True,
     help="How long each row is measured.",
 )  # fmt: skip
-@click.option("--connections", type=_Counts(), default="64,1000", show_default=True)
-@click.option("--methods", type=_Methods(), default=",".join(LoadMethod), show_default=True)
+@click.option("--connections", callback=_counts, default="64,1000", show_default=True)
+@click.option("--methods", callback=_methods, default=",".join(LoadMethod), show_default=True)
 @click.option(
     "--workers", type=click.IntRange(1, 256), default=2, show_default=True,
     help="Worker processes of the demo that is started.",
@@ -82,13 +71,13 @@ class _Counts(click.ParamType):
     help="End with 1 when a budget is missed.",
 )  # fmt: skip
 def main(
-    *, seconds: float, connections: tuple[int, ...], methods: tuple[LoadMethod, ...],
-    workers: int, target: Path | None, profile: Path | None, exit_code_when_missed: int,
+    *, workers: int, target: Path | None, profile: Path | None, exit_code_when_missed: int,
+    **what: Any,  # noqa: ANN401 (the fields of Order)
 ) -> None:  # fmt: skip
     """Print what register, generate and verify cost, against the budgets."""
-    order = Order(methods, connections, seconds)
+    order = Order(**what)
     try:
-        raise_file_limit(files=max(connections) + _SPARE_FILES)
+        raise_file_limit(files=max(order.connections) + _SPARE_FILES)
         if profile:
             facts, rows = _measured(running_node(profile), order)
         else:

@@ -87,6 +87,7 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._drive: Drive | None = None
         self._done: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[None] | None = None
         self._index = -1
         self._sent_at = 0.0
         self._buffer = b""
@@ -94,6 +95,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by type
+        self._lost = asyncio.get_running_loop().create_future()
 
     def begin(self, drive: Drive) -> "asyncio.Future[None]":
         """Take part in a drive; the future is done when this connection has nothing to wait for."""
@@ -109,16 +111,19 @@ class Client(asyncio.Protocol):
             self._drive.failures[_NO_ANSWER] += 1
         self._finish()
 
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport:
+    async def close(self) -> None:
+        """Hang up; the connection is gone when it returns."""
+        if self._transport and self._lost:
             self._transport.close()
+            await self._lost
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server or we hung up."""
         del exc
         self._transport = None
         self.give_up()
+        if self._lost and not self._lost.done():
+            self._lost.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         """Part of an answer, mostly the whole of it."""
@@ -184,7 +189,6 @@ class Crowd:
                 client.give_up()
         return drive
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up on every connection."""
-        for client in self.clients:
-            client.close()
+        await asyncio.gather(*(client.close() for client in self.clients))

@@ -43,7 +43,7 @@ async def circumstances(processes: NodeProcesses | None) -> Circumstances:
     """The facts of this moment; of PostgreSQL only when it runs here and lets us in."""
     return Circumstances(
         processor=_processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
+        cores=psutil.cpu_count() or 0,
         memory_gib=round(psutil.virtual_memory().total / _GIBIBYTE, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=f"{platform.python_implementation()} {platform.python_version()}",

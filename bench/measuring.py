@@ -6,8 +6,8 @@ card: what earlier rows left is used, what is missing is made unmeasured.
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import cycle, islice
@@ -23,9 +23,14 @@ from openehc.kernel.clock import Clock
 
 WARM_UP_SECONDS: Final = 1.0
 WARM_UP_MESSAGES: Final = 8_000
-LEAST_HOLDERS: Final = 10_000
-MOST_CONNECTIONS_TO_STOCK_UP: Final = 64
-_RESERVE: Final = 1.3
+WARM_UP_MESSAGES_EACH: Final = 125
+"""How many a connection sends at most while warming up, for a bench of few connections."""
+
+HOLDERS: Final = 10_000
+"""Generations go round at least so many residents, unless fewer are sent."""
+
+STOCKING_CONNECTIONS: Final = 64
+_RESERVE: Final = 1.8
 """How many more messages are made than the warm-up's rate would send."""
 
 _CHECK_EVERY: Final = 64
@@ -53,21 +58,26 @@ class Bench:
 
     async def row(self, method: LoadMethod, *, connections: int, seconds: float) -> Row:
         """Drive one method over so many connections."""
+        await self._stock_up(method, count=_warm_up_messages(connections), seconds=WARM_UP_SECONDS)
+        async with self._crowd(connections) as crowd:
+            rate = await self._warm_up(method, crowd)
+            count = max(connections, int(rate * seconds * _RESERVE))
+            await self._stock_up(method, count=count, seconds=seconds)
+            return await self._measured(method, crowd, count=count, seconds=seconds)
+
+    @asynccontextmanager
+    async def _crowd(self, connections: int) -> AsyncIterator[Crowd]:
         host, port = self.node.address
         crowd = await Crowd.connect(host=host, port=port, count=connections)
         try:
-            rate = await self._warm_up(method, crowd)
-            count = max(connections, int(rate * seconds * _RESERVE))
-            await self._stock_up(method, crowd, count=count, seconds=seconds)
-            return await self._measured(method, crowd, count=count, seconds=seconds)
+            yield crowd
         finally:
-            crowd.close()
+            await crowd.close()
 
     async def _warm_up(self, method: LoadMethod, crowd: Crowd) -> float:
         """Requests in a second: every worker has its connections and statements after it."""
-        await self._stock_up(method, crowd, count=WARM_UP_MESSAGES, seconds=WARM_UP_SECONDS)
-        drive = await self._drive(method, crowd, count=WARM_UP_MESSAGES, seconds=WARM_UP_SECONDS)
-        return drive.rate
+        count = _warm_up_messages(len(crowd.clients))
+        return (await self._drive(method, crowd, count=count, seconds=WARM_UP_SECONDS)).rate
 
     async def _measured(
         self, method: LoadMethod, crowd: Crowd, *, count: int, seconds: float
@@ -88,7 +98,7 @@ class Bench:
             server_us=meter.server and meter.server / answered * _MICRO,
             postgres_us=meter.postgres and meter.postgres / answered * _MICRO,
             generator_us=meter.generator / answered * _MICRO,
-            worker_mib=self.node.processes and self.node.processes.largest_worker(),
+            worker_mib=meter.worker_mib,
             worker_shares=meter.worker_shares,
         )
 
@@ -142,24 +152,26 @@ class Bench:
             self.desk.require_identified(reply, code=codes[index])
         return drive
 
-    async def _stock_up(
-        self, method: LoadMethod, crowd: Crowd, *, count: int, seconds: float
-    ) -> None:
-        """Make what `count` requests need, over a few of the connections."""
-        few = Crowd(crowd.clients[:MOST_CONNECTIONS_TO_STOCK_UP])
-        stock = self.stock
+    async def _stock_up(self, method: LoadMethod, *, count: int, seconds: float) -> None:
+        """Make what `count` requests in the next `seconds` need, over connections of its own."""
         if method is LoadMethod.REGISTER:
             return
-        await self._fill(LoadMethod.REGISTER, few, LEAST_HOLDERS - len(stock.holders))
-        if method is LoadMethod.VERIFY:
-            least = self.clock.now() + timedelta(seconds=seconds) + _MARGIN
-            stock.codes[:] = [code for code in stock.codes if code.until > least]
-            await self._fill(LoadMethod.GENERATE, few, count - len(stock.codes))
+        stock = self.stock
+        async with self._crowd(STOCKING_CONNECTIONS) as crowd:
+            await self._fill(LoadMethod.REGISTER, crowd, min(HOLDERS, count) - len(stock.holders))
+            if method is LoadMethod.VERIFY:
+                least = self.clock.now() + timedelta(seconds=seconds) + _MARGIN
+                stock.codes[:] = [code for code in stock.codes if code.until > least]
+                await self._fill(LoadMethod.GENERATE, crowd, count - len(stock.codes))
 
     async def _fill(self, method: LoadMethod, crowd: Crowd, count: int) -> None:
         if count > 0:
             drive = await self._drive(method, crowd, count=count, seconds=60)
             assert drive.succeeded == count, f"{method}: {dict(drive.failures)}"
+
+
+def _warm_up_messages(connections: int) -> int:
+    return min(WARM_UP_MESSAGES, WARM_UP_MESSAGES_EACH * connections)
 
 
 Thing = TypeVar("Thing")
@@ -191,6 +203,7 @@ class _Meter:
     server: float | None = None
     postgres: float | None = None
     generator: float = 0.0
+    worker_mib: float | None = None
     worker_shares: tuple[float, ...] = ()
 
     @contextmanager
@@ -209,6 +222,7 @@ class _Meter:
             if self.processes:
                 used = self.processes.cpu().since(before)
                 self.server, self.postgres = used.server, used.postgres
+                self.worker_mib = self.processes.largest_worker()
                 self.worker_shares = _shares(workers, self.processes.worker_cpu())
             gc.enable()
             gc.unfreeze()

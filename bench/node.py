@@ -94,9 +94,7 @@ def raise_file_limit(*, files: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
 
 
-def _profile_when_ready(
-    profile: Path, *, process: "subprocess.Popen[bytes]", log: Path
-) -> Path:
+def _profile_when_ready(profile: Path, *, process: "subprocess.Popen[bytes]", log: Path) -> Path:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if profile.exists():

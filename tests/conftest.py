@@ -1,3 +1,13 @@
-"""What every test run has: the conformance plugin. Fixtures live in tests/support."""
+"""What every test run has: the modules of tests/support, each loaded as a plugin.
 
-pytest_plugins = ["pytester", "tests.support.conformance_plugin"]
+So a fixture is found wherever it is asked for, and a new file there needs no entry here.
+"""
+
+from pathlib import Path
+
+_SUPPORT = Path(__file__).with_name("support")
+
+pytest_plugins = [
+    "pytester",
+    *(f"tests.support.{path.stem}" for path in sorted(_SUPPORT.glob("*.py"))),
+]

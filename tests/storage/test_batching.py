@@ -1,6 +1,7 @@
 """Batched reads and group commits on a real server, in good days and bad ones."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import psutil
@@ -9,7 +10,13 @@ import pytest
 from openehc.kernel.refusal import DatabaseDown
 from openehc.storage.batching import MOST_WAITING, BatchedRead, GroupCommit
 from openehc.storage.embedded import EmbeddedPostgres
-from openehc.storage.errors import OutcomeUnknown, QueueFull, StatementRefused, UniqueViolation
+from openehc.storage.errors import (
+    NeverSent,
+    OutcomeUnknown,
+    QueueFull,
+    StatementRefused,
+    UniqueViolation,
+)
 from openehc.storage.pool import Database
 
 READ = """
@@ -269,6 +276,34 @@ async def test_reads_heal_by_themselves_when_the_server_comes_back(
 
     assert await reads.run(("a",)) is not None
     await reads.close()
+
+
+async def test_a_write_after_a_restart_does_not_stumble_over_the_old_connection(
+    private_postgres: EmbeddedPostgres, private_things: Database
+) -> None:
+    writes = GroupCommit(private_things, ADD, name="add", lanes=1)
+    await writes.run(("before", "body"))
+    private_postgres.stop()
+    private_postgres.start()
+    await asyncio.sleep(0.3)
+
+    assert await writes.run(("after", "body")) is not None
+    await writes.close()
+
+
+async def test_a_silent_server_is_called_down_for_the_whole_batch_within_two_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dsn = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing"
+        database = await Database.connect(dsn, size=1, name="test")
+        reads = BatchedRead(database, READ, name="read", lanes=2)
+
+        outcomes = await asyncio.wait_for(
+            asyncio.gather(*(reads.run(("a",)) for _ in range(1000)), return_exceptions=True), 3
+        )
+
+        assert all(isinstance(outcome, NeverSent) for outcome in outcomes)
+        await reads.close()
+        await database.close()
 
 
 async def test_a_read_whose_connection_breaks_is_tried_once_more(things: Database) -> None:

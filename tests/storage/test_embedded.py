@@ -172,7 +172,8 @@ def test_a_mark_with_a_number_that_is_now_another_programs_does_not_stop_the_sta
     mark = open_folder / "data" / "cluster" / "postmaster.pid"
     _kill(private_postgres)
     lines = mark.read_text("utf-8").splitlines()
-    with subprocess.Popen(["/bin/sleep", "60"]) as bystander:
+    # Of the server's own user: about others' processes PostgreSQL does not care.
+    with subprocess.Popen(["/bin/sleep", "60"], user=mark.stat().st_uid) as bystander:
         mark.write_text("\n".join([str(bystander.pid), *lines[1:], ""]), "utf-8")
 
         private_postgres.start()

@@ -128,6 +128,23 @@ def test_a_migration_and_its_mark_are_one_transaction(
     assert _value(empty_database_dsn, "select to_regclass('more')") is None
 
 
+def test_an_undoing_and_its_mark_are_one_transaction(empty_database_dsn: str, folder: Path) -> None:
+    migrate(empty_database_dsn, folder=folder)
+    with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+        connection.execute(
+            "create function stay() returns trigger language plpgsql as "
+            "$$ begin raise exception 'stay'; end $$"
+        )
+        connection.execute(
+            "create trigger stay before delete on _yoyo_migration execute function stay()"
+        )
+
+    with pytest.raises(MigrationFailed):
+        rollback_last(empty_database_dsn, folder=folder)
+
+    assert _value(empty_database_dsn, "select twice(n) from cards") == 14
+
+
 def test_a_row_of_the_database_is_not_in_the_failures_text(
     empty_database_dsn: str, folder: Path
 ) -> None:

@@ -72,6 +72,8 @@ async def test_the_handle_heals_after_the_server_was_stopped_and_started(
     private_postgres.stop()
     with pytest.raises(DatabaseDown):
         await private_database.fetchval("select 1")
+    with pytest.raises(NeverSent):
+        await private_database.fetchval("select 1")
     private_postgres.start()
     await asyncio.sleep(0.3)
 
@@ -170,6 +172,13 @@ async def test_no_parameter_gets_into_the_servers_log(
     assert SECRET not in private_postgres.log_path.read_text("utf-8")
 
 
+async def test_a_wrong_number_of_arguments_is_refused_and_not_taken_for_an_outage(
+    database: Database,
+) -> None:
+    with pytest.raises(StatementRefused):
+        await database.fetchval("select $1::int", 1, 2)
+
+
 async def test_a_transaction_is_undone_by_an_exception(database: Database) -> None:
     await database.execute("create table numbers (n int)")
 
@@ -202,11 +211,15 @@ async def test_a_refused_statement_in_a_savepoint_leaves_the_rest(database: Data
     assert await database.fetchval("select count(*) from numbers") == 1
 
 
-async def test_a_connection_lost_in_a_transaction_is_told_as_down(database: Database) -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.3], ids=["found out by use", "noticed before"])
+async def test_a_connection_lost_in_a_transaction_is_told_as_down(
+    database: Database, pause: float
+) -> None:
     with pytest.raises(DatabaseDown):  # noqa: PT012 (the block is what is tested)
         async with database.transaction() as transaction:
             pid = await transaction.fetchval("select pg_backend_pid()")
             await database.execute("select pg_terminate_backend($1)", pid)
+            await asyncio.sleep(pause)
             await transaction.execute("select 1")
 
     assert await database.fetchval("select 1") == 1

@@ -38,6 +38,11 @@ class Reply:
     fields: dict[str, Any]
 
     @property
+    def sent(self) -> dict[str, Any]:
+        """The fields exactly as the platform sent them."""
+        return read_object(self.raw)
+
+    @property
     def code(self) -> str:
         return str(self.fields["ret_code"])
 
@@ -90,7 +95,6 @@ class GatewayClient:
     async def post(self, body: bytes) -> Reply:
         """Send bytes as they are."""
         answer = await self.http.post(GATEWAY, content=body)
-        read_object(answer.content)
         opened = open_reply(self.who, answer.content)
         return Reply(answer.status_code, answer.content, opened)
 

@@ -1,22 +1,47 @@
-"""Crypto modules for the contract tests, each loaded with the public test keys.
+"""Crypto modules for the contract tests, each loaded with the keys that a test names.
 
-A new backend joins by adding its factory to `MODULES`.
+A new backend joins by adding its factory to `MODULES`. A factory is an asynchronous
+context manager: what it started is gone afterwards.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
+from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.port import CryptoModule
+from openehc.crypto.module.sdf import KeyByIndex, SdfCryptoModule, SdfSettings
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
+from tests.support.crypto_machine import CryptoMachine
+from tests.support.sdf_double import sdf_double
 
-ModuleFactory = Callable[[ModuleKeys], CryptoModule]
-
-
-def soft_module(keys: ModuleKeys) -> CryptoModule:
-    return SoftCryptoModule(keys)
+ModuleFactory = Callable[[ModuleKeys], AbstractAsyncContextManager[CryptoModule]]
 
 
-MODULES: Final[Mapping[str, ModuleFactory]] = {"soft": soft_module}
+@asynccontextmanager
+async def soft_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
+    yield SoftCryptoModule(keys)
+
+
+@asynccontextmanager
+async def machine_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
+    async with CryptoMachine(keys) as machine, MachineCryptoModule([machine.address]) as module:
+        yield module
+
+
+@asynccontextmanager
+async def sdf_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
+    with sdf_double(keys) as double:
+        settings = SdfSettings(safe_key=KeyByIndex(1), protect_key=KeyByIndex(2))
+        async with SdfCryptoModule(double.path, settings=settings) as module:
+            yield module
+
+
+MODULES: Final[Mapping[str, ModuleFactory]] = {
+    "soft": soft_module,
+    "machine": machine_module,
+    "sdf": sdf_module,
+}
 
 OTHER_KEYS: Final = ModuleKeys(
     safe_key=bytes.fromhex("5A0F3C9671E8D24BB1427D09F6C3885E"),

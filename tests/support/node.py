@@ -5,7 +5,7 @@
     start           starts a node in this process with settings of the test's own
     node            one such node with the demo registry, on the test module's database
     client          the demo application at its terminal, calling `node`
-    demo            a demo node as processes (two workers), one for the test module
+    demo            a demo node as processes (two workers), shared: leave it as it was
     own_demo        the same, for one test, which may kill what it likes
 """
 
@@ -50,7 +50,7 @@ MORNING: Final = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 
 APP_SECRET: Final = "w7]Kd^1f-never-used-elsewhere-Q3"
 _PASSPHRASE: Final = "an invented passphrase"
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 120.0
 _STOP_SECONDS: Final = 20.0
 
 StartNode = Callable[..., Awaitable["RunningNode"]]
@@ -251,11 +251,8 @@ class Processes:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer requests."""
-        return [
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if _is_worker(child)]
 
     def database(self) -> list[psutil.Process]:
         """The postmaster first, then its children."""
@@ -283,6 +280,13 @@ class Processes:
         )
 
 
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie, too
+        return False
+
+
 def environment() -> dict[str, str]:
     """The environment in which our program is started from this checkout."""
     source = str(Path(__file__).resolve().parents[2] / "src")
@@ -307,7 +311,7 @@ def _demo() -> Iterator[Processes]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo() -> Iterator[Processes]:
     yield from _demo()
 

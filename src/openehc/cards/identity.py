@@ -22,6 +22,9 @@ _HALF_WIDTH: Final = {
     **dict.fromkeys(map(ord, "•∙⋅・‧･●"), ord("·")),
 }
 
+_FIRST_EAST_ASIAN: Final = "\u2e80"
+"""From this sign on scripts write names without blanks; accented Latin lies before it."""
+
 
 @unique
 class Sex(StrEnum):
@@ -37,10 +40,10 @@ def normal_name(name: str) -> str:
     Blanks between Chinese characters are typing habits and are dropped; those in a
     Latin name separate its parts and stay.
     """
-    text = " ".join(unicodedata.normalize("NFC", name.translate(_HALF_WIDTH)).split())
-    if all(part.isascii() for part in text.split(" ")):
-        return text
-    return text.replace(" ", "")
+    text = " ".join(name.translate(_HALF_WIDTH).split())
+    if any(sign >= _FIRST_EAST_ASIAN for sign in text):
+        text = text.replace(" ", "")
+    return unicodedata.normalize("NFC", text)
 
 
 def normal_id_no(id_no: str) -> str:

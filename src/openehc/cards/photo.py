@@ -15,6 +15,7 @@ from openehc.kernel.refusal import Reason, Refusal
 
 PHOTO_LIMIT: Final = 512 * 1024
 PIXEL_LIMIT: Final = 4096 * 4096
+_BOMBS: Final = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 
 
 def read_photo(text: str) -> bytes | Refusal:
@@ -32,7 +33,7 @@ def read_photo(text: str) -> bytes | Refusal:
                 if picture.width * picture.height > PIXEL_LIMIT:
                     return _refused("照片像素过多")
                 picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning):
+    except (OSError, SyntaxError, ValueError, *_BOMBS):
         return _refused("不是完整的JPEG照片")
     return raw
 

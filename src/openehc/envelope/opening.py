@@ -116,9 +116,9 @@ def _require_common(fields: dict[str, Any], method: str, head: ReplyHead) -> Non
     if wrong and wrong != ["biz_content"]:
         names = "、".join(sorted(name[:_ECHO_LIMIT] for name in wrong)[:10])
         raise Unopened(Refusal(Reason.FIELDS_WRONG, f"公共参数应为字符串：{names}"), head)
-    if not head.app_id:
+    if not head.app_id.strip():
         raise Unopened(Refusal(Reason.APP_ID_MISSING), head)
-    if not _text(fields, "term_id"):
+    if not _text(fields, "term_id").strip():
         raise Unopened(Refusal(Reason.TERM_ID_MISSING), head)
     if not method:
         raise Unopened(Refusal(Reason.METHOD_MISSING), head)

@@ -77,7 +77,7 @@ async def _body(receive: Receive) -> bytes:
     if message["type"] == "http.disconnect":
         raise ClientGone
     body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
+    if not message.get("more_body") and len(body) <= BODY_LIMIT:
         return body
     parts, size = [body], len(body)
     while message.get("more_body"):

@@ -6,6 +6,7 @@ a tenth of the request. What a crash may lose is half a second of log, never an 
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,8 @@ import msgspec
 from openehc.gateway.pipeline import Exchange
 
 FLUSH_SECONDS: Final = 0.5
+_METHOD: Final = re.compile(r"[a-z]+(?:\.[A-Za-z]+)+", re.ASCII)
+"""A refused message may hold anything in `method`; only what looks like a name is logged."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -30,7 +33,7 @@ class RequestLog:
         took = finished_at - exchange.received_at
         self.lines.append({
             "at": exchange.received_at,
-            "method": head.method if head.caller else "",
+            "method": head.method if head.caller and _METHOD.fullmatch(head.method) else "",
             "app_id": head.app_id if head.caller else "",
             "term_id": exchange.term_id[:32],
             "ret_code": exchange.code,

@@ -84,7 +84,7 @@ def translated(error: BaseException) -> PlatformError:
     if isinstance(error, asyncpg.PostgresError):
         return _from_sqlstate(error)
     if isinstance(error, asyncpg.InterfaceError) and not _GONE.search(str(error)):
-        # The driver found the arguments wrong before it sent anything; its other
+        # The driver found the number of arguments wrong before it sent anything; its other
         # interface errors say that the connection is closed, closing or released.
         return StatementRefused(CLIENT_DATA_ERROR)
     if isinstance(error, TimeoutError):

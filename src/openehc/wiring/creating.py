@@ -1,5 +1,6 @@
 """Making a new node: its keys, its passphrase file, its settings. Never overwrites one."""
 
+import json
 import os
 import secrets
 import string
@@ -53,7 +54,8 @@ def create_node(
     )  # fmt: skip
     lines = ["[node]", f'ehcin = "{ehcin}"', f'mode = "{mode.value}"']
     if passphrase_file:
-        lines.append(f'passphrase_file = "{passphrase_file}"')
+        # TOML's basic strings escape as JSON does; a Windows path holds backslashes
+        lines.append(f"passphrase_file = {json.dumps(passphrase_file, ensure_ascii=False)}")
     (data / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

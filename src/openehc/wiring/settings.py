@@ -19,13 +19,13 @@ Holds no secret; the keys are in `keys.json`, sealed.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from openehc.access.numbers import WrongNumber, parse_ehcin
+from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
 from openehc.codes.rules import SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
@@ -34,6 +34,7 @@ ROLES: Final = ("card",)
 """The roles that a node of this version can take."""
 
 FILE: Final = "node.toml"
+_LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _SECTIONS: Final = {
     "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn"),
     "messages": ("window_minutes",),
@@ -121,30 +122,81 @@ def _told(tables: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        name: flat[name] for name in ("dsn", "public_url", "public_account_qrcode") if name in flat
-    }
-    try:
-        told["ehcin"] = parse_ehcin(str(flat["ehcin"]))
-        told["mode"] = KeyPurpose(flat.get("mode", "production"))
-        if "passphrase_file" in flat:
-            told["passphrase_file"] = path.parent.absolute() / flat["passphrase_file"]
-        if "window_minutes" in flat:
-            minutes = float(flat["window_minutes"])
-            told["window"] = timedelta(minutes=minutes) if minutes > 0 else None
-        told["supplement"] = SupplementRules(
-            default=SupplementPolicy(flat.get("supplement", "warn")),
-            by_treatment={
-                code: SupplementPolicy(policy)
-                for code, policy in flat.get("supplement_by_treatment", {}).items()
-            },
-        )
-        told["legacy_channels"] = {
-            channel: parse_ehcin(ehcin)
-            for channel, ehcin in flat.get("legacy_channels", {}).items()
-        }
-    except KeyError as missing:
-        raise WrongSettings(f"{path}: {missing} is missing") from None
-    except (WrongNumber, ValueError, AttributeError, TypeError) as wrong:
-        raise WrongSettings(f"{path}: {wrong}") from None
+    if "ehcin" not in flat:
+        raise WrongSettings(f"{path}: node.ehcin is missing")
+    read = {name: _read(name, value, path) for name, value in flat.items()}
+    told = {name: read[name] for name in _TAKEN_OVER if name in read}
+    told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
+    if "passphrase_file" in read:
+        told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
+    if "window_minutes" in read:
+        told["window"] = read["window_minutes"]
+    told["supplement"] = SupplementRules(
+        default=read.get("supplement", SupplementPolicy.WARN),
+        by_treatment=read.get("supplement_by_treatment", {}),
+    )
     return told
+
+
+def _read(name: str, value: object, path: Path) -> Any:  # noqa: ANN401 (each setting has its type)
+    try:
+        return _READERS[name](value)
+    except ValueError as wrong:
+        section = next(section for section, names in _SECTIONS.items() if name in names)
+        raise WrongSettings(f"{path}: {section}.{name}: {wrong}") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text in quotes is expected")  # noqa: TRY004 (a setting, not a defect)
+    return value
+
+
+def _mode(value: object) -> KeyPurpose:
+    return KeyPurpose(_one_of([mode.value for mode in KeyPurpose], value))
+
+
+def _policy(value: object) -> SupplementPolicy:
+    return SupplementPolicy(_one_of(list(SupplementPolicy), value))
+
+
+def _one_of(known: Sequence[str], value: object) -> str:
+    if value not in known:
+        raise ValueError(f"one of {', '.join(known)} is expected")
+    return str(value)
+
+
+def _window(value: object) -> timedelta | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number of minutes is expected")  # noqa: TRY004 (a setting)
+    if not 0 <= value <= _LONGEST_WINDOW_MINUTES:
+        raise ValueError(f"0 to {_LONGEST_WINDOW_MINUTES} minutes are expected")
+    return timedelta(minutes=value) if value else None
+
+
+def _table_of(read: Callable[[object], Any]) -> Callable[[object], dict[str, Any]]:
+    def table(value: object) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError('a table like { "key" = "value" } is expected')  # noqa: TRY004
+        return {str(key): read(item) for key, item in value.items()}
+
+    return table
+
+
+def _node_number(value: object) -> str:
+    return parse_ehcin(_text(value))
+
+
+_READERS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "ehcin": _node_number,
+    "mode": _mode,
+    "public_url": _text,
+    "passphrase_file": _text,
+    "dsn": _text,
+    "window_minutes": _window,
+    "supplement": _policy,
+    "supplement_by_treatment": _table_of(_policy),
+    "legacy_channels": _table_of(_node_number),
+    "public_account_qrcode": _text,
+}
+_TAKEN_OVER: Final = ("ehcin", "dsn", "public_url", "public_account_qrcode", "legacy_channels")

@@ -3,6 +3,7 @@
 Each test runs over every factory in `tests/support/crypto_modules.py`.
 """
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -56,13 +57,15 @@ def factory(request: pytest.FixtureRequest) -> ModuleFactory:
 
 
 @pytest.fixture
-def module(factory: ModuleFactory) -> CryptoModule:
-    return factory(PUBLIC_TEST_KEYS)
+async def module(factory: ModuleFactory) -> AsyncIterator[CryptoModule]:
+    async with factory(PUBLIC_TEST_KEYS) as made:
+        yield made
 
 
 @pytest.fixture
-def other_module(factory: ModuleFactory) -> CryptoModule:
-    return factory(OTHER_KEYS)
+async def other_module(factory: ModuleFactory) -> AsyncIterator[CryptoModule]:
+    async with factory(OTHER_KEYS) as made:
+        yield made
 
 
 class TestMindexId:

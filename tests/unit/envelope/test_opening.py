@@ -10,7 +10,7 @@ from openehc.envelope.message import SignatureStyle
 from openehc.envelope.opening import SIZE_LIMIT, OpeningRules
 from openehc.envelope.profile import NATIONAL
 from openehc.kernel.refusal import Reason
-from tests.support.messages import (
+from tests.support.signed_requests import (
     BIZ,
     BROKEN,
     CLIENT,
@@ -28,7 +28,7 @@ from tests.support.messages import (
 MINUTES_15 = timedelta(minutes=15)
 
 
-@pytest.mark.requirement("G1-E-4.1-3", "G2-B-5.3-30", "G1-9.4-10")
+@pytest.mark.requirement("G1-9.4-11")
 @pytest.mark.parametrize(("build", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_message_is_refused_with_its_reason(
     build: Callable[[], bytes], reason: Reason
@@ -73,6 +73,7 @@ def test_refusals_come_in_the_order_of_the_steps() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("G1-E-4.1-3", "G2-B-5.3-30", "G1-9.4-10")
 def test_the_digest_is_checked_before_anything_is_decrypted() -> None:
     fields = request() | {"biz_content": "no hex"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from openehc.envelope.reading import DEPTH_LIMIT, UnreadableJson, read_object
-from tests.support.messages import nested
+from tests.support.signed_requests import nested
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from openehc.envelope.client_side import Credentials, ReplyNotAuthentic, open_re
 from openehc.envelope.message import ReplyHead
 from openehc.envelope.profile import message_key
 from openehc.envelope.sealing import seal_reply
-from tests.support.messages import CLIENT, NOW, SIGNER, as_bytes, opened, refusal_of, request
+from tests.support.signed_requests import CLIENT, NOW, SIGNER, as_bytes, opened, refusal_of, request
 
 COMMON = {
     "ret_code", "ret_msg", "app_id", "method", "version", "timestamp", "digest_type", "digest",

@@ -60,8 +60,13 @@ def mindex_id_of(id_type: str, id_no: str, name: str) -> str:
 
     The name is hashed as given: normalising is the caller's. Raises `UnfitIdentity`.
     """
+    return sm3_upper(mindex_plain(id_type, id_no, name))
+
+
+def mindex_plain(id_type: str, id_no: str, name: str) -> bytes:
+    """UTF-8(id_type + id_no + name), what a mindex_id hashes; raises `UnfitIdentity`."""
     try:
-        return sm3_upper(identity_bytes(id_type, id_no) + name.encode())
+        return identity_bytes(id_type, id_no) + name.encode()
     except UnicodeEncodeError:
         raise IdentityNotPlain("the name is not valid Unicode text") from None
 
@@ -84,10 +89,15 @@ def factor_of(mindex: bytes) -> int:
     return (number ^ (number >> 64)) & _ALL_ONES
 
 
+def derivation_of(mindex: bytes) -> bytes:
+    """The factor of a 32-byte mindex_id followed by its complement, 16 bytes."""
+    factor = factor_of(mindex)
+    return ((factor << 64) | (factor ^ _ALL_ONES)).to_bytes(16, "big")
+
+
 def user_key_of(mindex: bytes, *, safe_cipher: EcbCipher) -> bytes:
     """The resident's key: factor and its complement, encrypted under the safe key; 16 bytes."""
-    factor = factor_of(mindex)
-    return safe_cipher.encrypt(((factor << 64) | (factor ^ _ALL_ONES)).to_bytes(16, "big"))
+    return safe_cipher.encrypt(derivation_of(mindex))
 
 
 def ehcid_plain(id_type: str, id_no: str) -> bytes:
@@ -119,6 +129,16 @@ def valid_plain(expires: datetime) -> bytes:
     if local is None or local.year < _FIRST_YEAR:
         raise ValueError("an expiry time lies in the years 1000 to 9999")
     return bytes.fromhex(wire_time(local)) + _VALID_TAIL
+
+
+def valid_bytes(valid: str) -> bytes | None:
+    """The 16 bytes of a VALID in hex of either case; None when it is malformed."""
+    try:
+        raw = bytes.fromhex(valid)
+    except ValueError:
+        return None
+    # the reader of hex skips blanks, hence both lengths
+    return raw if len(valid) == VALID_LENGTH == 2 * len(raw) else None
 
 
 def read_valid_plain(plain: bytes) -> datetime | None:

@@ -6,9 +6,8 @@ how the keys are kept.
 """
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
-from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.sm3 import sm3_upper
 
 _ID_TYPE: Final = "99"
@@ -18,7 +17,17 @@ _MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 16
 
 
-async def key_check_values(module: CryptoModule) -> dict[str, str]:
+class MakesIdentifiers(Protocol):
+    """The two calls of a `CryptoModule` that prove its keys."""
+
+    async def make_ehcid(self, id_type: str, id_no: str, mindex_id: str) -> bytes:
+        """As `CryptoModule.make_ehcid`."""
+
+    async def make_valid(self, expires: datetime) -> str:
+        """As `CryptoModule.make_valid`."""
+
+
+async def key_check_values(module: MakesIdentifiers) -> dict[str, str]:
     """16 upper hex characters for `safe_key` and `protect_key`; raises `CryptoModuleDown`."""
     ehcid = await module.make_ehcid(_ID_TYPE, _ID_NO, _MINDEX_ID)
     valid = await module.make_valid(_MOMENT)

@@ -55,6 +55,17 @@ class ModuleHealth:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceInformation:
+    """What a crypto module says of itself; a text is empty where it says nothing."""
+
+    maker: str = ""
+    model: str = ""
+    serial: str = ""
+    version: str = ""
+    algorithms: tuple[str, ...] = ()
+
+
 class CryptoModule(Protocol):
     """The crypto module. Every call raises `CryptoModuleDown` when it does not answer."""
 
@@ -75,6 +86,9 @@ class CryptoModule(Protocol):
 
     async def health(self) -> ModuleHealth:
         """Whether the module answers; never raises."""
+
+    async def device_information(self) -> DeviceInformation:
+        """Maker, model, serial number and version, as the module tells them."""
 
     async def key_check_values(self) -> dict[str, str]:
         """16 upper hex characters for `safe_key` and `protect_key`, which they prove.

@@ -9,20 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from openehc import __version__
 from openehc.crypto.module import check_values
 from openehc.crypto.module.algorithm import (
     IDENTITY_SIZE,
-    VALID_LENGTH,
     ehcid_plain,
     mindex_bytes,
     mindex_id_of,
     read_valid_plain,
     split_identity,
     user_key_of,
+    valid_bytes,
     valid_plain,
 )
-from openehc.crypto.module.port import Identity, ModuleHealth, ModuleKind, UnfitIdentity
-from openehc.crypto.sm4 import BLOCK, KEY_SIZE, EcbCipher, ecb_decrypt, ecb_encrypt
+from openehc.crypto.module.port import (
+    DeviceInformation,
+    Identity,
+    ModuleHealth,
+    ModuleKind,
+    UnfitIdentity,
+)
+from openehc.crypto.sm4 import KEY_SIZE, EcbCipher, ecb_decrypt, ecb_encrypt
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -92,17 +99,18 @@ class SoftCryptoModule:
 
     async def open_valid(self, valid: str) -> datetime | None:
         """The expiry in UTC; None when it is no VALID of this key."""
-        try:
-            raw = bytes.fromhex(valid)
-        except ValueError:
-            return None
-        if len(valid) != VALID_LENGTH or len(raw) != BLOCK:  # fromhex skips blanks
-            return None
-        return read_valid_plain(self._protect.decrypt(raw))
+        raw = valid_bytes(valid)
+        return None if raw is None else read_valid_plain(self._protect.decrypt(raw))
 
     async def health(self) -> ModuleHealth:
         """Alive as long as the process is."""
         return ModuleHealth(self.name, ModuleKind.SOFT, alive=True, detail="keys held in process")
+
+    async def device_information(self) -> DeviceInformation:
+        """This program and its version."""
+        return DeviceInformation(
+            maker="OpenEHC", model="software", version=__version__, algorithms=("SM3", "SM4")
+        )
 
     async def key_check_values(self) -> dict[str, str]:
         """16 upper hex characters for `safe_key` and `protect_key`."""

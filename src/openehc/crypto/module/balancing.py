@@ -1,0 +1,97 @@
+"""Which crypto machine takes the next call, and how a sick one comes and goes; pure.
+
+Nothing is sent here and no clock is read: moments are seconds of one monotonic clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class EjectionRules:
+    """After how many failures in a row a machine is left alone, and for how many seconds.
+
+    Each further ejection without a good call in between doubles the pause.
+    """
+
+    failures: int = 3
+    first_pause: float = 0.5
+    longest_pause: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a machine did lately; `ejected_until` is None while it serves."""
+
+    failures: int = 0
+    ejections: int = 0
+    ejected_until: float | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it takes calls."""
+        return self.ejected_until is None
+
+    def probe_due(self, now: float) -> bool:
+        """Whether an ejected machine may be asked for a heartbeat."""
+        return self.ejected_until is not None and now >= self.ejected_until
+
+
+HEALTHY: Final = Standing()
+
+
+def after_success(standing: Standing) -> Standing:
+    """A call was answered: its past is forgotten, unless it was ejected meanwhile."""
+    return HEALTHY if standing.serves else standing
+
+
+def after_failure(standing: Standing, *, now: float, rules: EjectionRules) -> Standing:
+    """A call was not answered well; a serving machine is ejected after enough of them.
+
+    Calls that were under way when it was ejected do not lengthen the pause.
+    """
+    if not standing.serves:
+        return standing
+    failures = standing.failures + 1
+    if failures < rules.failures:
+        return replace(standing, failures=failures)
+    return _ejected(standing.ejections + 1, now=now, rules=rules)
+
+
+def after_good_heartbeat(standing: Standing) -> Standing:
+    """It serves again; the next pause is the longer one until a call has been answered.
+
+    A machine that answers heartbeats and no calls would otherwise come back each time.
+    """
+    return Standing(ejections=standing.ejections)
+
+
+def after_failed_probe(standing: Standing, *, now: float, rules: EjectionRules) -> Standing:
+    """An ejected machine did not answer the heartbeat either: a longer pause."""
+    return _ejected(standing.ejections + 1, now=now, rules=rules)
+
+
+def _ejected(ejections: int, *, now: float, rules: EjectionRules) -> Standing:
+    doublings = min(ejections - 1, 32)  # 2.0 ** 1100 would overflow
+    pause = min(rules.first_pause * 2.0**doublings, rules.longest_pause)
+    return Standing(ejections=ejections, ejected_until=now + pause)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A machine as the choice sees it: `last_chosen` counts up over all machines."""
+
+    number: int
+    standing: Standing
+    outstanding: int
+    last_chosen: int
+
+
+def chosen(candidates: Iterable[Candidate], *, tried: frozenset[int]) -> Candidate | None:
+    """The serving machine with the fewest outstanding calls; the longest unused of equals.
+
+    None when every serving machine was tried.
+    """
+    fit = [one for one in candidates if one.standing.serves and one.number not in tried]
+    return min(fit, key=lambda one: (one.outstanding, one.last_chosen), default=None)

@@ -1,0 +1,154 @@
+"""The crypto module over crypto machines (密码机) on the network (材料一 6.2.3, 9.5).
+
+One machine or several behind one interface. The keys stay in the machines; this module
+says what is asked and who may join, `machine_group.py` which machine is asked.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Self
+
+from openehc.crypto.module.device import DeviceCryptoModule
+from openehc.crypto.module.frames import (
+    DEVICE_INFORMATION,
+    LONGEST_HASH_INPUT,
+    Dialect,
+    decrypt_request,
+    encrypt_request,
+    hash_request,
+)
+from openehc.crypto.module.machine_group import MachineGroup, MachineState
+from openehc.crypto.module.machine_pool import Machine, MachineAddress, MachineSettings
+from openehc.crypto.module.port import (
+    DeviceInformation,
+    IdentityTooLong,
+    ModuleHealth,
+    ModuleKind,
+)
+from openehc.kernel.refusal import CryptoModuleDown
+
+_DEFAULTS: Final = MachineSettings()
+
+
+class MachineKeysDiffer(ValueError):
+    """A machine computes other values than those in service: other keys were filled in."""
+
+
+class MachineDevice:
+    """`KeyDevice` over whatever answers a request."""
+
+    __slots__ = ("_asked", "_dialect")
+
+    def __init__(self, asked: MachineGroup | Machine, *, dialect: Dialect) -> None:
+        """`asked` is a group, or one machine alone."""
+        self._asked = asked
+        self._dialect = dialect
+
+    async def digest(self, data: bytes) -> bytes:
+        """SM3 of `data`, 32 bytes; raises `IdentityTooLong` above 9999 bytes."""
+        if len(data) > LONGEST_HASH_INPUT:
+            raise IdentityTooLong(f"a crypto machine hashes at most {LONGEST_HASH_INPUT} bytes")
+        return await self._asked.ask(hash_request(data, dialect=self._dialect))
+
+    async def encrypt(self, plain: bytes, *, derivation: bytes | None) -> bytes:
+        """Under the resident's key, or the protect key without a derivation."""
+        return await self._asked.ask(
+            encrypt_request(plain, derivation=derivation, dialect=self._dialect)
+        )
+
+    async def decrypt(self, cipher: bytes, *, derivation: bytes | None) -> bytes:
+        """The way back of `encrypt`."""
+        return await self._asked.ask(
+            decrypt_request(cipher, derivation=derivation, dialect=self._dialect)
+        )
+
+
+class MachineCryptoModule(DeviceCryptoModule):
+    """`CryptoModule` over crypto machines; belongs to one event loop, and wants closing.
+
+    Not for the outside: whoever may call it can ask for anything the machines compute.
+    """
+
+    def __init__(
+        self,
+        machines: Iterable[MachineAddress],
+        *,
+        settings: MachineSettings = _DEFAULTS,
+        name: str = "machine",
+    ) -> None:
+        """Nothing is connected before the first call; raises ValueError for a repetition."""
+        self.name = name
+        self._dialect = settings.dialect
+        self._group = MachineGroup(machines, settings=settings)
+        super().__init__(MachineDevice(self._group, dialect=self._dialect))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def machines(self) -> tuple[MachineState, ...]:
+        """Every machine and how it does, in the order in which they were added."""
+        return self._group.states()
+
+    async def add(self, address: MachineAddress) -> None:
+        """Take a further machine in, with no call noticing (材料一 9.5).
+
+        Raises ValueError for one that is in service, `CryptoModuleDown` for one that
+        does not answer, `MachineKeysDiffer` for one that was filled with other keys.
+        """
+        machine = self._group.new_machine(address)
+        try:
+            await self._check(machine)
+            self._group.enter(machine)
+        except (CryptoModuleDown, ValueError):
+            await machine.leave()
+            raise
+
+    async def remove(self, address: MachineAddress) -> None:
+        """Let the calls under way end, then let the machine go; raises KeyError."""
+        await self._group.remove(address)
+
+    async def close(self) -> None:
+        """Let every machine go; the module answers no call afterwards."""
+        await self._group.close()
+
+    async def device_information(self) -> DeviceInformation:
+        """What one of the machines in service tells of itself."""
+        return await self._group.ask(DEVICE_INFORMATION)
+
+    async def health(self) -> ModuleHealth:
+        """Asks every machine in service for its check values: alive when all that answer agree."""
+        machines = self._group.machines
+        asked = (self._check_values_of(one) for one in machines)
+        answers = [
+            answer
+            for answer in await asyncio.gather(*asked, return_exceptions=True)
+            if not isinstance(answer, BaseException)
+        ]
+        if any(answer != answers[0] for answer in answers):
+            detail, alive = "the crypto machines hold different keys", False
+        else:
+            detail = f"{len(answers)} of {len(machines)} crypto machines answer"
+            alive = bool(answers)
+        return ModuleHealth(self.name, ModuleKind.MACHINE, alive=alive, detail=detail)
+
+    async def _check(self, newcomer: Machine) -> None:
+        theirs = await self._check_values_of(newcomer)
+        try:
+            ours = await self.key_check_values()
+        except CryptoModuleDown:
+            return  # nobody to compare with: a machine that works is better than none
+        if theirs != ours:
+            raise MachineKeysDiffer("the crypto machine holds other keys than those in service")
+
+    async def _check_values_of(self, machine: Machine) -> dict[str, str]:
+        alone = DeviceCryptoModule(MachineDevice(machine, dialect=self._dialect))
+        return await alone.key_check_values()

@@ -1,0 +1,147 @@
+"""Who steals the database or the logs learns no name, number, phone, address, card or secret."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from tests.support.client import ALTERINFO, ALTERLINK, AUTHURL, REGISTER, VERIFY, GatewayClient
+from tests.support.messages import Person, alteration, authorisation, registration, verification
+from tests.support.node import Processes
+
+ADDRESS = "示例省示例市不存在路404号"
+WORK_UNIT = "虚构第一机械厂"
+CARD_NO = "JZK-7719-0042"
+NEW_PHONE = "19977778888"
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """What was done at the node, and what nobody may read afterwards."""
+
+    demo: Processes
+    secrets: tuple[str, ...]
+    known: str
+
+    def readable(self, text: str) -> list[str]:
+        """Which secrets stand in `text`, plain or as the hex of their UTF-8 bytes."""
+        low = text.lower()
+        return [
+            secret
+            for secret in self.secrets
+            if secret.lower() in low or secret.encode().hex() in low
+        ]
+
+
+@pytest.fixture
+async def stay(demo: Processes) -> AsyncIterator[Stay]:
+    """A registration with everything, its changes, its uses, and refused requests."""
+    person, lines = Person.invented(), _lines(demo)
+    async with demo.http() as http:
+        client = demo.client(http)
+        card = await client.register(
+            registration(person, address=ADDRESS, work_unit=WORK_UNIT, generate_type="dynamic")
+        )
+        await _change_and_use(client, card["ehealth_card_id"], card["ehealth_code"])
+        await client.call(REGISTER, registration(person.named("冒名样本"), user_sex="2"))
+        await client.call(REGISTER, registration(person, mobile_phone=f"{NEW_PHONE}x"))
+    await _logged(demo, lines=lines + 8)
+    yield Stay(
+        demo,
+        (
+            person.id_no, person.user_name, person.mobile_phone, NEW_PHONE, ADDRESS, WORK_UNIT,
+            CARD_NO, demo.profile["app_secret"],
+        ),
+        card["ehealth_card_id"].lower(),
+    )  # fmt: skip
+
+
+def _lines(demo: Processes) -> int:
+    file = demo.data / "logs" / "requests.jsonl"
+    return len(file.read_bytes().splitlines()) if file.exists() else 0
+
+
+async def _logged(demo: Processes, *, lines: int) -> None:
+    """Wait for the request log, which is written twice a second."""
+    async with asyncio.timeout(5):
+        while _lines(demo) < lines:
+            await asyncio.sleep(0.05)
+
+
+async def _change_and_use(client: GatewayClient, card_id: str, code: str) -> None:
+    cards = [{"card_type": "L3", "card_no": CARD_NO}]
+    await client.call(ALTERLINK, alteration(card_id, alter_type="bind", card_list=cards))
+    await client.call(ALTERINFO, alteration(card_id, mobile_phone=NEW_PHONE))
+    await client.call(VERIFY, verification(code))
+    await client.call(VERIFY, verification(code[:-1]))
+    await client.call(AUTHURL, authorisation())
+
+
+async def _dump(dsn: str) -> str:
+    """Every row of every table as text; bytea prints as hex."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        tables = await connection.fetch(
+            "select oid::regclass::text as name from pg_class"
+            " where relnamespace = 'public'::regnamespace and relkind = 'r'"
+        )
+        rows = [
+            row["line"]
+            for table in tables
+            for row in await connection.fetch(
+                f"select t::text as line from {table['name']} t"  # noqa: S608 (from the catalogue)
+            )
+        ]
+    finally:
+        await connection.close()
+    return "\n".join(rows)
+
+
+@pytest.mark.requirement("G1-9.4-12", "G2-B-5.3-33")
+async def test_a_dump_of_the_database_shows_nobody(stay: Stay) -> None:
+    dump = await _dump(stay.demo.dsn)
+
+    assert stay.known in dump  # what is looked through is the right database
+    assert stay.readable(dump) == []
+
+
+@pytest.mark.requirement("G1-9.4-12", "G2-B-5.3-33")
+async def test_the_files_of_the_database_show_nobody(stay: Stay) -> None:
+    connection = await asyncpg.connect(stay.demo.dsn)
+    await connection.execute("checkpoint")
+    await connection.close()
+    raw = {secret: secret.encode() for secret in stay.secrets}
+    cluster = stay.demo.data / "postgres" / "cluster"
+    contents = [path.read_bytes() for path in cluster.rglob("*") if path.is_file()]
+
+    found = {name for name, text in raw.items() if any(text in content for content in contents)}
+
+    assert any(bytes.fromhex(stay.known) in content for content in contents)
+    assert found == set()
+
+
+@pytest.mark.requirement("G2-B-5.3-33")
+async def test_the_logs_show_nobody(stay: Stay) -> None:
+    assert stay.readable(_logs(stay.demo)) == []
+
+
+@pytest.mark.parametrize("what", ["logs/requests.jsonl", "postgres/postgresql.log"])
+async def test_the_logs_hold_something(stay: Stay, what: str) -> None:
+    assert (stay.demo.data / what).stat().st_size > 0
+
+
+def _logs(demo: Processes) -> str:
+    files = [*(demo.data / "logs").iterdir(), demo.data / "postgres" / "postgresql.log"]
+    texts = [file.read_text("utf-8") for file in files] + [demo.output.read_text("utf-8")]
+    return "\n".join(texts)
+
+
+async def test_a_line_of_the_request_log_holds_exactly_these_columns(stay: Stay) -> None:
+    lines = (stay.demo.data / "logs" / "requests.jsonl").read_text("utf-8").splitlines()
+
+    columns = {name for line in lines for name in re.findall(r'"(\w+)":', line)}
+
+    assert columns == {"at", "method", "app_id", "term_id", "ret_code", "ms"}

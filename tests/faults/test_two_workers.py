@@ -1,0 +1,125 @@
+"""Two workers behind one port: one serial number works once, a suspension reaches both."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.support.client import REGISTER, VERIFY, GatewayClient
+from tests.support.messages import Person, registration, verification
+from tests.support.node import Processes
+
+ROUNDS = 25
+
+
+def _worker_of(demo: Processes, answer: httpx.Response) -> int | None:
+    """The process at the other end of the connection that brought `answer`."""
+    port = answer.extensions["network_stream"].get_extra_info("client_addr")[1]
+    for worker in demo.workers():
+        if any(held.raddr and held.raddr.port == port for held in worker.net_connections()):
+            return worker.pid
+    return None
+
+
+@pytest.fixture
+async def pair(demo: Processes) -> AsyncIterator[tuple[GatewayClient, GatewayClient]]:
+    """Two clients, each on one connection, each connected to another worker."""
+    async with AsyncExitStack() as opened:
+        found: dict[int, GatewayClient] = {}
+        async with asyncio.timeout(30):
+            while len(found) < 2:
+                http = await opened.enter_async_context(
+                    demo.http(limits=httpx.Limits(max_connections=1))
+                )
+                worker = _worker_of(demo, await http.get("/health/live"))
+                if worker is not None:
+                    found.setdefault(worker, demo.client(http))
+        first, second = found.values()
+        yield first, second
+
+
+async def _count(demo: Processes, sql: str, *args: object) -> int:
+    connection = await asyncpg.connect(demo.dsn)
+    try:
+        return int(await connection.fetchval(sql, *args))
+    finally:
+        await connection.close()
+
+
+async def test_one_number_given_to_both_workers_at_once_works_once(
+    demo: Processes, pair: tuple[GatewayClient, GatewayClient]
+) -> None:
+    bodies = [registration(Person.invented()) for _ in range(ROUNDS)]
+
+    answers = [
+        sorted([r.code for r in await asyncio.gather(*[c.call(REGISTER, body) for c in pair])])
+        for body in bodies
+    ]
+
+    assert {first for first, _ in answers} == {"0000"}
+    assert {second for _, second in answers} <= {"3002", "3003"}
+
+
+async def test_one_number_given_to_both_workers_leaves_one_row(
+    demo: Processes, pair: tuple[GatewayClient, GatewayClient]
+) -> None:
+    bodies = [registration(Person.invented()) for _ in range(ROUNDS)]
+    for body in bodies:
+        await asyncio.gather(*[client.call(REGISTER, body) for client in pair])
+
+    numbers = [body["out_register_no"] for body in bodies]
+    rows = await _count(
+        demo, "select count(*) from card_history where external_serial = any($1)", numbers
+    )
+
+    assert rows == ROUNDS
+
+
+async def test_one_person_registered_at_both_workers_at_once_gets_one_card(
+    demo: Processes, pair: tuple[GatewayClient, GatewayClient]
+) -> None:
+    people = [Person.invented() for _ in range(ROUNDS)]
+
+    different = 0
+    for person in people:
+        replies = await asyncio.gather(
+            *[client.call(REGISTER, registration(person)) for client in pair]
+        )
+        different += len({reply.biz["ehealth_card_id"] for reply in replies})
+
+    assert different == ROUNDS
+
+
+@pytest.mark.requirement("G1-6.4-7")
+@pytest.mark.parametrize(
+    ("table", "key", "name", "code"),
+    [
+        ("applications", "app_id", "app_id", "1010"),
+        ("terminals", "term_id", "term_id", "1009"),
+        ("institutions", "org_code", "org_code", "1010"),
+    ],
+)
+async def test_who_is_suspended_is_refused_by_both_workers_within_a_second(
+    demo: Processes,
+    pair: tuple[GatewayClient, GatewayClient],
+    table: str,
+    key: str,
+    name: str,
+    code: str,
+) -> None:
+    statement = f"update {table} set standing = $1 where {key} = $2"  # noqa: S608 (our own words)
+    connection = await asyncpg.connect(demo.dsn)
+    try:
+        await connection.execute(statement, "suspended", demo.profile[name])
+        await asyncio.sleep(1)
+        refused = [(await client.call(VERIFY, verification("x"))).code for client in pair]
+    finally:
+        await connection.execute(statement, "active", demo.profile[name])
+        await connection.close()
+    await asyncio.sleep(1)
+    restored = [(await client.call(VERIFY, verification("x"))).code for client in pair]
+
+    assert (refused, restored) == ([code, code], ["2002", "2002"])
