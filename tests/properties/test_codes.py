@@ -18,6 +18,7 @@ from openehc.codes.model import (
 from openehc.codes.parsing import LENGTH_LIMIT, issuer_of, parse_code
 from openehc.codes.rules import SupplementRules, judge, judge_supplement
 from openehc.kernel.refusal import Refusal
+from tests.support.full_width import full_width
 from tests.support.residents import account
 from tests.support.signed_requests import NOW
 
@@ -56,9 +57,7 @@ def test_what_is_printed_reads_back_the_same(code: ParsedCode) -> None:
 
 @given(CODES)
 def test_a_scan_gun_under_a_chinese_input_method_is_understood(code: ParsedCode) -> None:
-    wide = "".join(chr(ord(sign) + 0xFEE0) for sign in code.text)
-
-    assert parse_code(wide) == parse_code(code.text.lower()) == code
+    assert parse_code(full_width(code.text)) == parse_code(code.text.lower()) == code
 
 
 @given(CODES)
@@ -73,7 +72,10 @@ def test_a_printed_code_fits_a_scan(code: ParsedCode) -> None:
     assert len(code_text(code.ehcid, code.tag, code.valid, code.channel)) <= LENGTH_LIMIT
 
 
-@given(st.one_of(st.text(), st.text(alphabet="0123456789ABCDEFabcdef:：０Ａ\ufb00 \n", max_size=300)))
+SIGNS = "09AFaf:" + full_width("09AFaf:") + "\ufb00 \n"
+
+
+@given(st.one_of(st.text(), st.text(alphabet=SIGNS, max_size=300)))
 @example("\ufb00" * 32 + ":1::9901A0001")
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     code = parse_code(text)

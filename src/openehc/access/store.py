@@ -44,6 +44,10 @@ on conflict (app_id) do update
        sealed_secret = excluded.sealed_secret, wire_profile = excluded.wire_profile
 """
 
+DELETE_GRANTS: Final = """
+delete from application_grants where app_id = $1 and not method = any($2::text[])
+"""
+
 INSERT_GRANTS: Final = """
 insert into application_grants (app_id, method) select $1, unnest($2::text[])
 on conflict do nothing
@@ -103,7 +107,7 @@ class AccessStore:
         return int(found)
 
     async def save_application(self, app: Application) -> None:
-        """Register the application with its grants, or change it."""
+        """Register the application, or change it; afterwards it has exactly these grants."""
         sealed = self._sealer.seal(
             app.secret.encode(), row=_secret_row(app.app_id), entropy=self._entropy
         ).content
@@ -112,7 +116,9 @@ class AccessStore:
                 INSERT_APPLICATION, app.app_id, app.institution_id, app.app_name, app.app_channel,
                 app.ehcappid, sealed, app.wire_profile,
             )  # fmt: skip
-            await connection.execute(INSERT_GRANTS, app.app_id, sorted(app.grants))
+            grants = sorted(app.grants)
+            await connection.execute(DELETE_GRANTS, app.app_id, grants)
+            await connection.execute(INSERT_GRANTS, app.app_id, grants)
 
     async def save_terminal(self, terminal: Terminal) -> None:
         """Register the terminal, or change it."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from openehc.cards.usage import FACT_ARRAYS, FACT_NAMES
 
-ACCOUNT_COLUMNS: Final = """c.ehcid, c.mindex_id, c.state, c.sealed_profile,
+ACCOUNT_COLUMNS: Final = """c.ehcid, c.state, c.sealed_profile,
        c.blacklisted_at is not null as blacklisted, c.revision"""
 
 ACCOUNT_BY_DOCUMENT: Final = f"""
@@ -40,11 +40,11 @@ REGISTER: Final = f"""
 with given as materialized (
     select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
       from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[],
-                  $20::bytea[], $21::text[], $22::bytea[], $23::bytea[], $24::bytea[], $25::text[],
-                  $26::text[], $27::bytea[], $28::text[], $29::text[], $30::text[],
-                  $31::text[])
+                  $20::text[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[],
+                  $25::text[], $26::bytea[], $27::text[], $28::text[], $29::text[],
+                  $30::text[])
            with ordinality
-           as g ({FACT_NAMES}, serial, lock, mindex_id, state, sealed_profile, phone_index,
+           as g ({FACT_NAMES}, serial, lock, state, sealed_profile, phone_index,
                  name_index, origin, apply_method, document_index, change, platform_serial,
                  external_serial, certificate_mode, ord)
 ), {CLAIM}, documented as (
@@ -55,10 +55,10 @@ with given as materialized (
 ), opened as (
     select r.* from ready r join documented d using (document_index)
 ), carded as (
-    insert into cards (ehcid, mindex_id, state, sealed_profile, phone_index, name_index, origin,
+    insert into cards (ehcid, state, sealed_profile, phone_index, name_index, origin,
                        institution_id, app_id, apply_method, certificate_mode, registered_at,
                        activated_at)
-    select ehcid, mindex_id, state, sealed_profile, phone_index, name_index, origin,
+    select ehcid, state, sealed_profile, phone_index, name_index, origin,
            institution_id, app_id, apply_method, certificate_mode, at,
            case when state = 'active' then at end
       from opened

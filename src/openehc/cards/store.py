@@ -38,7 +38,16 @@ from openehc.storage.batching import BatchedRead, GroupCommit
 from openehc.storage.pool import Database, Transaction
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Resident).decode
+
+
+class _Profile(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is sealed: the main index ID too, since it is an unkeyed hash of the identity."""
+
+    mindex_id: str
+    resident: Resident
+
+
+_decode: Final = msgspec.json.Decoder(_Profile).decode
 
 
 @unique
@@ -132,12 +141,13 @@ class CardStore:
     def account_of(self, row: asyncpg.Record) -> CardAccount:
         """The account in a row with the columns of `ACCOUNT_COLUMNS`."""
         ehcid = row["ehcid"]
+        profile = _decode(self._sealer.open(row["sealed_profile"], row=profile_row(ehcid)))
         return CardAccount(
             ehcid=ehcid,
-            mindex_id=row["mindex_id"].hex().upper(),
+            mindex_id=profile.mindex_id,
             state=CardState(row["state"]),
             blacklisted=row["blacklisted"],
-            resident=_decode(self._sealer.open(row["sealed_profile"], row=profile_row(ehcid))),
+            resident=profile.resident,
             revision=row["revision"],
         )
 
@@ -165,7 +175,6 @@ class CardStore:
         return (
             serial.value if serial else None,
             serial.lock if serial else None,
-            bytes.fromhex(account.mindex_id),
             account.state.value,
             self._seal(account),
             self._indexer.phone(resident.mobile_phone),
@@ -260,7 +269,9 @@ class CardStore:
 
     def _seal(self, account: CardAccount) -> bytes:
         row = profile_row(account.ehcid)
-        return self._sealer.seal(_encode(account.resident), row=row, entropy=self._entropy).content
+        return self._sealer.seal(
+            _encode(_Profile(account.mindex_id, account.resident)), row=row, entropy=self._entropy
+        ).content
 
 
 def _written(answer: asyncpg.Record | None) -> Written:

@@ -42,7 +42,7 @@ def code_text(ehcid: bytes, tag: Tag, valid: str, channel: str) -> str:
 class IssueRecord:
     """What is kept of a dynamic code that was issued."""
 
-    channel: str
+    channels: tuple[str, ...]
     revoked: bool
 
 

@@ -70,7 +70,7 @@ def _judge_validity(presented: Presented, now: datetime) -> Refusal | None:
     if issued is None or issued.revoked:
         return Refusal(Reason.CODE_NOT_ISSUED)
     channel = presented.code.channel
-    if looks_like_ehcappid(channel) and channel != issued.channel:
+    if looks_like_ehcappid(channel) and channel not in issued.channels:
         return Refusal(Reason.CODE_NOT_ISSUED)
     return None
 

@@ -6,7 +6,7 @@ from openehc.cards.sql import ACCOUNT_COLUMNS, CLAIM
 from openehc.cards.usage import FACT_ARRAYS, FACT_NAMES, SUCCESS
 
 PRESENTED: Final = f"""
-select q.ord, {ACCOUNT_COLUMNS}, i.channel as issued_channel, i.state as issued_state
+select q.ord, {ACCOUNT_COLUMNS}, i.channels as issued_channels, i.state as issued_state
   from unnest($1::bytea[], $2::uuid[], $3::date[]) with ordinality as q (ehcid, code_key, day, ord)
   join cards c using (ehcid)
   left join issued_codes i on i.day = q.day and i.code_key = q.code_key
@@ -20,10 +20,14 @@ with given as materialized (
            with ordinality
            as g ({FACT_NAMES}, serial, lock, code_day, code_key, channel, expires_at, ord)
 ), {CLAIM}, issued as (
-    insert into issued_codes (day, code_key, ehcid, channel, issued_at, expires_at)
-    select code_day, code_key, ehcid, channel, at, expires_at
-      from ready where claimed and code_key is not null order by code_key
-    on conflict do nothing
+    insert into issued_codes (day, code_key, ehcid, channels, issued_at, expires_at)
+    select code_day, code_key, (array_agg(ehcid))[1], string_agg(distinct channel, ' '), min(at),
+           min(expires_at)
+      from ready where claimed and code_key is not null
+     group by code_day, code_key order by code_key
+    on conflict (day, code_key) do update
+       set channels = issued_codes.channels || ' ' || excluded.channels
+     where strpos(issued_codes.channels, excluded.channels) = 0
 ), counted as (
     insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from ready where claimed
 )

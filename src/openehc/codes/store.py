@@ -89,8 +89,12 @@ class CodeStore:
             row = await self._presented.run((code.ehcid, key, china_day(expires_at)))
         if row is None:
             return None
-        channel = row["issued_channel"]
-        issued = IssueRecord(channel, row["issued_state"] == "revoked") if channel else None
+        channels = row["issued_channels"]
+        issued = (
+            IssueRecord(tuple(channels.split(" ")), row["issued_state"] == "revoked")
+            if channels
+            else None
+        )
         return self._cards.account_of(row), issued
 
     async def save_issue(

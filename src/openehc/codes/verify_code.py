@@ -51,7 +51,7 @@ class VerifyCode:
         """Identify the holder, and leave a record of the verification either way."""
         code = parse_code(command.text)
         if isinstance(code, Refusal):
-            return code
+            return await self._record(code, None, command.purpose, command)
         purpose = Purpose(
             treatment_code=command.purpose.treatment_code,
             office_code=command.purpose.office_code,
@@ -63,7 +63,9 @@ class VerifyCode:
             found = await self.foreign.verify(
                 code, issuer=issuer, admission=command.admission, purpose=purpose
             )
-            return found if isinstance(found, Refusal) else Verified(found, Advice.NOTHING)
+            if isinstance(found, Refusal):
+                return await self._record(found, None, purpose, command)
+            return await self._record(Advice.NOTHING, found, purpose, command)
         presented = await self._present(code)
         decision = self._decide(presented, command)
         return await self._record(decision, presented.account, purpose, command)

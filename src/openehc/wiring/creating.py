@@ -56,7 +56,7 @@ def create_node(
     if passphrase_file:
         # TOML's basic strings escape as JSON does; a Windows path holds backslashes
         lines.append(f"passphrase_file = {json.dumps(passphrase_file, ensure_ascii=False)}")
-    (data / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_private(data / FILE, "\n".join(lines) + "\n")
 
 
 def write_private(path: Path, text: str) -> None:

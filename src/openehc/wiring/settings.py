@@ -5,6 +5,7 @@
     mode = "production"            # or "debugging", "demo"
     public_url = "https://ehc.example.org"
     passphrase_file = "passphrase" # relative to the data folder; asked for when absent
+    dsn = "postgresql://..."       # an external database; the embedded one when absent
 
     [messages]
     window_minutes = 15            # 0 lets any timestamp through; refused in production
@@ -15,7 +16,7 @@
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
 
-Holds no secret; the keys are in `keys.json`, sealed.
+The file is for its owner alone, since a DSN may hold a password; the keys are in `keys.json`.
 """
 
 import tomllib
@@ -125,7 +126,7 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     if "ehcin" not in flat:
         raise WrongSettings(f"{path}: node.ehcin is missing")
     read = {name: _read(name, value, path) for name, value in flat.items()}
-    told = {name: read[name] for name in _TAKEN_OVER if name in read}
+    told: dict[str, Any] = {name: read[name] for name in _TAKEN_OVER if name in read}
     told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
     if "passphrase_file" in read:
         told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]

@@ -10,6 +10,7 @@ from openehc.access.numbers import (
     parse_ehcappid,
     parse_ehcin,
 )
+from tests.support.full_width import full_width
 
 
 @pytest.mark.requirement("G1-D.1-1")
@@ -21,8 +22,8 @@ def test_a_node_number_is_read(text: str) -> None:
 @pytest.mark.requirement("G1-D.1-1")
 @pytest.mark.parametrize(
     "text",
-    ["", "9901A001", "9901A00010", "9901G0001", "9901a0001", "99A1A0001", "9901A0000", "９９01A0001",
-     "9901A0001\n"],
+    ["", "9901A001", "9901A00010", "9901G0001", "9901a0001", "99A1A0001", "9901A0000",
+     full_width("9901A0001"), "9901A0001\n"],
 )  # fmt: skip
 def test_what_is_no_node_number_is_refused(text: str) -> None:
     with pytest.raises(WrongNumber):

@@ -85,9 +85,7 @@ def test_an_application_of_a_suspended_institution_is_refused_everywhere() -> No
 def test_a_withdrawn_grant_works_at_once() -> None:
     register = registry()
     register.admit(CLIENT.app_id, term_id=CLIENT.term_id, method=METHOD)
-    register.replace(
-        replace(REGISTERS, applications=(replace(APPLICATION, grants=frozenset()),))
-    )
+    register.replace(replace(REGISTERS, applications=(replace(APPLICATION, grants=frozenset()),)))
 
     answer = register.admit(CLIENT.app_id, term_id=CLIENT.term_id, method=METHOD)
 

@@ -10,7 +10,8 @@ KEY = serial_key("app", "method", "1")
 
 @pytest.mark.parametrize(
     "other",
-    [("app", "method", "2"), ("app", "methoe", "1"), ("apq", "method", "1"), ("appm", "ethod", "1")],
+    [("app", "method", "2"), ("app", "methoe", "1"), ("apq", "method", "1"),
+     ("appm", "ethod", "1")],
 )  # fmt: skip
 def test_a_number_belongs_to_its_application_and_method(other: tuple[str, str, str]) -> None:
     assert serial_key(*other).value != KEY.value

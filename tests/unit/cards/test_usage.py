@@ -1,8 +1,8 @@
 """Usage facts carry dimensions and no person."""
 
 from openehc.cards.usage import FACT_COLUMNS, Kind, Purpose, fact_row
-from tests.support.signed_requests import NOW, admission
 from tests.support.residents import account, resident
+from tests.support.signed_requests import NOW, admission
 
 
 def test_a_fact_has_a_value_for_each_column() -> None:
@@ -30,9 +30,8 @@ def test_a_fact_tells_for_what_the_card_was_used() -> None:
     row = fact_row(Kind.VERIFY, at=NOW, admission=admission(), account=account(), purpose=purpose)
     told = dict(zip(FACT_COLUMNS, row, strict=True))
 
-    assert [told[name] for name in ("treatment_code", "office_code", "operator_id", "code_tag")] == [
-        "010101", "0101", "7", "0",
-    ]  # fmt: skip
+    names = ("treatment_code", "office_code", "operator_id", "code_tag")
+    assert [told[name] for name in names] == ["010101", "0101", "7", "0"]
 
 
 def test_the_year_of_birth_is_told_and_not_the_day() -> None:

@@ -99,9 +99,7 @@ def test_a_code_of_a_black_listed_card_is_refused(presented: Presented) -> None:
 def test_refusals_come_in_order() -> None:
     """Everything is wrong at once; each repair brings the next refusal."""
     listed = replace(ACCOUNT, blacklisted=True)
-    presented = replace(
-        DYNAMIC, account=None, identity_matches=False, expires_at=None, issued=None
-    )
+    presented = replace(DYNAMIC, account=None, identity_matches=False, expires_at=None, issued=None)
     seen = [reason_of(presented)]
     for repair in (
         {"account": listed},
@@ -111,7 +109,7 @@ def test_refusals_come_in_order() -> None:
         {"issued": DYNAMIC.issued},
         {"account": ACCOUNT},
     ):
-        presented = replace(presented, **repair)  # type: ignore[arg-type]
+        presented = replace(presented, **repair)
         seen.append(reason_of(presented))
 
     assert seen == [

@@ -5,6 +5,7 @@ import pytest
 from openehc.codes.model import ParsedCode, Tag
 from openehc.codes.parsing import LENGTH_LIMIT, issuer_of, parse_code
 from openehc.kernel.refusal import Reason, Refusal
+from tests.support.full_width import full_width
 
 EHCID = "0123456789ABCDEF" * 4
 VALID = "FEDCBA9876543210" * 2
@@ -24,10 +25,6 @@ def refused(text: str) -> Refusal:
     refusal = parse_code(text)
     assert isinstance(refusal, Refusal)
     return refusal
-
-
-def full_width(text: str) -> str:
-    return "".join(chr(ord(sign) + 0xFEE0) for sign in text)
 
 
 @pytest.mark.requirement(

@@ -203,7 +203,7 @@ def test_row_10_lower_case_hex_opens() -> None:
 
 @pytest.mark.parametrize("alias", ["ehcnet_app_id", "echnet_app_id"])
 def test_row_11_other_spellings_of_app_id_are_taken(alias: str) -> None:
-    fields = request(app_id=None, **{alias: CLIENT.app_id})
+    fields = request(CLIENT, app_id=None, **{alias: CLIENT.app_id})
 
     assert opened(as_bytes(fields)).head.app_id_field == alias
 
@@ -219,7 +219,7 @@ def test_row_12_outer_blanks_of_a_method_are_dropped_after_the_digest() -> None:
 @pytest.mark.requirement("G3-A-3.3-1")
 @pytest.mark.parametrize("name", ["APP_ID", "App_Id"])
 def test_row_17_names_are_case_sensitive(name: str) -> None:
-    fields = request(app_id=None, **{name: CLIENT.app_id})
+    fields = request(CLIENT, app_id=None, **{name: CLIENT.app_id})
 
     assert refusal_of(as_bytes(fields)).refusal.reason is Reason.APP_ID_MISSING
 

@@ -45,9 +45,7 @@ async def test_the_birthday_is_taken_from_an_identity_number() -> None:
 
 async def test_a_foreigner_without_a_birthday_has_none() -> None:
     visitor = foreigner()
-    made = await accepted(
-        id_type=visitor.id_type, id_no=visitor.id_no, user_name=visitor.user_name
-    )
+    made = await accepted(id_type=visitor.id_type, id_no=visitor.id_no, user_name=visitor.user_name)
 
     assert made.resident.birthday == ""
 
@@ -82,7 +80,8 @@ async def test_all_contradictions_are_told_at_once() -> None:
 async def test_a_refusal_repeats_nothing_of_the_person() -> None:
     refusal = await refused(birthday="19000101")
 
-    assert not [text for text in (PERSON.id_no, PERSON.user_name, "19000101") if text in refusal.detail]  # fmt: skip
+    personal = (PERSON.id_no, PERSON.user_name, "19000101")
+    assert not [text for text in personal if text in refusal.detail]
 
 
 async def test_a_photo_that_is_none_is_refused() -> None:

@@ -14,9 +14,9 @@ from openehc.gateway.door import BODY_LIMIT, Door
 from openehc.gateway.request_log import RequestLog
 from openehc.kernel.clock import SetClock
 from openehc.kernel.refusal import Refusal
-from tests.support.small_pipeline import VERIFY, accept, message, pipeline
 from tests.support.residents import resident
 from tests.support.signed_requests import CLIENT, METHOD, NOW, as_bytes
+from tests.support.small_pipeline import VERIFY, accept, message, pipeline
 
 PERSON = resident()
 

@@ -20,8 +20,8 @@ from openehc.kernel.refusal import (
     Refusal,
 )
 from openehc.storage.errors import QueueFull
-from tests.support.small_pipeline import answered, code_of, message, pipeline
 from tests.support.signed_requests import APPLICATION, NOW, REGISTERS, registry
+from tests.support.small_pipeline import answered, code_of, message, pipeline
 
 
 async def test_a_good_request_is_answered_with_success() -> None:

@@ -8,8 +8,15 @@ from openehc.kernel.masking import masked_id_no, masked_name, masked_phone
 @pytest.mark.requirement("G1-B.1-2", "G2-B-5.3-32")
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("甲样", "甲*"), ("甲样本", "甲*本"), ("甲乙样本", "甲*样本"), ("𠮷样例", "𠮷*例"), ("样", "*"), ("", "")],
-)  # fmt: skip
+    [
+        ("甲样", "甲*"),
+        ("甲样本", "甲*本"),
+        ("甲乙样本", "甲*样本"),
+        ("𠮷样例", "𠮷*例"),
+        ("样", "*"),
+        ("", ""),
+    ],
+)
 def test_the_second_character_of_a_name_is_starred(name: str, shown: str) -> None:
     assert masked_name(name) == shown
 

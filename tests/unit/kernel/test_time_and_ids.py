@@ -7,6 +7,7 @@ import pytest
 from openehc.kernel.clock import SetClock, SystemClock, china_day, parse_wire_time, wire_time
 from openehc.kernel.ids import SystemEntropy, new_serial
 from tests.support.counted_entropy import CountedEntropy
+from tests.support.full_width import full_width
 
 NEW_YEAR = datetime(2025, 12, 31, 16, 0, 0, tzinfo=UTC)
 
@@ -25,7 +26,7 @@ def test_wire_time_reads_back() -> None:
     [
         "", "2026010100000", "202601010000000", "20260101 00000", "20260230000000",
         "20261301000000", "20260101240000", "00000101000000", "00010101000000",
-        "２０２６０１０１００００００", "2026-1-1000000",
+        full_width("20260101000000"), "2026-1-1000000",
     ],
 )  # fmt: skip
 def test_an_impossible_wire_time_reads_as_none(text: str) -> None:

@@ -57,9 +57,7 @@ def test_a_production_node_gets_fresh_keys(tmp_path: Path) -> None:
 
 
 def test_two_production_nodes_get_different_keys(tmp_path: Path) -> None:
-    keys = [
-        open_key_file(made(tmp_path / name) / "keys.json", PASSPHRASE).module for name in "ab"
-    ]
+    keys = [open_key_file(made(tmp_path / name) / "keys.json", PASSPHRASE).module for name in "ab"]
 
     assert keys[0] != keys[1]
 

@@ -3,7 +3,6 @@
 
 create table cards (
     ehcid bytea primary key check (octet_length(ehcid) = 32),
-    mindex_id bytea not null check (octet_length(mindex_id) = 32),
     state text not null check (state in ('prepared', 'active', 'closed')),
     blacklisted_at timestamptz,
     blacklist_reason text,

@@ -1,11 +1,12 @@
 -- QR codes (材料一 6.2). Both tables are cut by day; the days are created ahead by the node.
 
 -- Every dynamic code that was issued: VALID itself is not bound to a person, this row is the binding.
+-- Two channels can issue for one person in one second; the row then names both.
 create table issued_codes (
     day date not null,
     code_key uuid not null,
     ehcid bytea not null,
-    channel text not null,
+    channels text not null,
     issued_at timestamptz not null,
     expires_at timestamptz not null,
     state text not null default 'issued' check (state in ('issued', 'revoked')),

@@ -1,0 +1,128 @@
+"""The registers in the database: read back whole, secrets sealed, changes told."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from openehc.access.model import Application, Standing, Terminal
+from openehc.access.store import CHANNEL
+from openehc.crypto.sealing import SealBroken
+from openehc.storage.notify import Listener
+from tests.support.stores import Stores
+
+
+def _app(institution: int, number: int = 1) -> Application:
+    return Application(
+        app_id=f"app-{number}", secret=f"invented secret {number}", institution_id=institution,
+        app_name="示例系统", app_channel="601", ehcappid=f"9901A0001XXTB000{number}",
+        grants=frozenset({"ehc.ehealthcode.verify", "ehc.ehealthcard.register"}),
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def app(stores: Stores) -> Application:
+    institution = await stores.access.save_institution(org_code="ORG-1", org_name="示例医院")
+    saved = _app(institution)
+    await stores.access.save_application(saved)
+    return saved
+
+
+async def test_an_application_is_read_back_as_it_was_registered(
+    stores: Stores, app: Application
+) -> None:
+    assert (await stores.access.registers()).applications == (app,)
+
+
+async def test_an_application_that_loses_a_grant_has_lost_it(
+    stores: Stores, app: Application
+) -> None:
+    fewer = replace(app, grants=frozenset({"ehc.ehealthcode.verify"}))
+
+    await stores.access.save_application(fewer)
+
+    assert (await stores.access.registers()).applications == (fewer,)
+
+
+async def test_an_application_without_any_grant_is_read_back(
+    stores: Stores, app: Application
+) -> None:
+    none = replace(app, grants=frozenset())
+
+    await stores.access.save_application(none)
+
+    assert (await stores.access.registers()).applications == (none,)
+
+
+@pytest.mark.requirement("G1-9.4-12")
+async def test_a_secret_is_not_stored_readable(stores: Stores, app: Application) -> None:
+    stored = await stores.database.fetchval("select sealed_secret from applications")
+
+    assert app.secret.encode() not in stored
+
+
+async def test_a_secret_moved_to_another_application_does_not_open(
+    stores: Stores, app: Application
+) -> None:
+    await stores.access.save_application(_app(app.institution_id, 2))
+    await stores.database.execute(
+        "update applications set sealed_secret ="
+        " (select sealed_secret from applications where app_id = 'app-1')"
+    )
+
+    with pytest.raises(SealBroken):
+        await stores.access.registers()
+
+
+async def test_an_institution_registered_twice_keeps_its_id(stores: Stores) -> None:
+    first = await stores.access.save_institution(org_code="ORG-9", org_name="旧名")
+
+    again = await stores.access.save_institution(org_code="ORG-9", org_name="新名")
+
+    names = [row.org_name for row in (await stores.access.registers()).institutions]
+    assert (again, names) == (first, ["新名"])
+
+
+async def test_a_suspended_terminal_is_read_as_suspended(
+    stores: Stores, app: Application
+) -> None:
+    await stores.access.save_terminal(Terminal("T-1", app.institution_id, "窗口"))
+    await stores.database.execute("update terminals set standing = 'suspended'")
+
+    standing = [row.standing for row in (await stores.access.registers()).terminals]
+
+    assert standing == [Standing.SUSPENDED]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update institutions set org_name = 'x'",
+        "update applications set standing = 'suspended'",
+        "delete from application_grants",
+        "insert into terminals (term_id, institution_id, term_name)"
+        " select 'T-9', institution_id, 'x' from institutions",
+    ],
+)
+async def test_every_change_of_a_register_is_told(
+    stores: Stores, app: Application, database_dsn: str, change: str
+) -> None:
+    told = asyncio.Event()
+
+    async def heard(channel: str, _payload: str) -> None:
+        if channel == CHANNEL:
+            told.set()
+
+    async def nothing() -> None:
+        return
+
+    listener = Listener(database_dsn, [CHANNEL], heard, nothing)
+    listener.start()
+    try:
+        await asyncio.wait_for(listener.listening.wait(), 5)
+        await stores.database.execute(change)
+        await asyncio.wait_for(told.wait(), 5)
+    finally:
+        await listener.stop()
+
+    assert app.app_id == "app-1"
