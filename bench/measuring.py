@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from bench.budgets import Row
 from bench.connections import Crowd, Drive
 from bench.messages import Desk, Issued, LoadMethod, Registered
-from bench.node import BenchedNode
+from bench.node import BenchedNode, NoNode
 from bench.processes import CpuSeconds, NodeProcesses
 from openehc.kernel.clock import Clock
 
@@ -29,7 +29,12 @@ WARM_UP_MESSAGES_EACH: Final = 125
 HOLDERS: Final = 10_000
 """Generations go round at least so many residents, unless fewer are sent."""
 
+CODES: Final = 60_000
+"""Verifications go round at least so many fresh codes, unless fewer are sent."""
+
 STOCKING_CONNECTIONS: Final = 64
+_PORTION: Final = 10_000
+_PORTION_SECONDS: Final = 120.0
 _RESERVE: Final = 1.8
 """How many more messages are made than the warm-up's rate would send."""
 
@@ -162,12 +167,17 @@ class Bench:
             if method is LoadMethod.VERIFY:
                 least = self.clock.now() + timedelta(seconds=seconds) + _MARGIN
                 stock.codes[:] = [code for code in stock.codes if code.until > least]
-                await self._fill(LoadMethod.GENERATE, crowd, count - len(stock.codes))
+                await self._fill(LoadMethod.GENERATE, crowd, min(CODES, count) - len(stock.codes))
 
     async def _fill(self, method: LoadMethod, crowd: Crowd, count: int) -> None:
-        if count > 0:
-            drive = await self._drive(method, crowd, count=count, seconds=60)
-            assert drive.succeeded == count, f"{method}: {dict(drive.failures)}"
+        for done in range(0, count, _PORTION):
+            portion = min(_PORTION, count - done)
+            drive = await self._drive(method, crowd, count=portion, seconds=_PORTION_SECONDS)
+            if drive.succeeded < portion:
+                raise NoNode(
+                    f"the node did not {method} what the bench needs: {drive.succeeded} of "
+                    f"{portion} in {drive.elapsed:.0f} s; {dict(drive.failures)}"
+                )
 
 
 def _warm_up_messages(connections: int) -> int:

@@ -5,6 +5,11 @@ So a fixture is found wherever it is asked for, and a new file there needs no en
 
 from pathlib import Path
 
+import pytest
+
+# Before any of them is loaded: they import each other, in whatever order.
+pytest.register_assert_rewrite("tests.support")
+
 _SUPPORT = Path(__file__).with_name("support")
 
 pytest_plugins = [

@@ -65,9 +65,7 @@ async def test_before_the_resident_decides_the_kiosk_waits(kiosk: Kiosk) -> None
 
 
 @pytest.mark.requirement("H-2.2-1", "H-7-4", "H-7-5")
-async def test_after_consent_the_kiosk_learns_who_it_is(
-    kiosk: Kiosk, card: dict[str, Any]
-) -> None:
+async def test_after_consent_the_kiosk_learns_who_it_is(kiosk: Kiosk, card: dict[str, Any]) -> None:
     await kiosk.answer("confirm", card["ehealth_code"])
 
     told = await kiosk.poll()
@@ -178,9 +176,7 @@ async def test_the_page_is_never_cached_framed_or_referred_to(kiosk: Kiosk) -> N
 
 
 @pytest.mark.requirement("G1-9.4-8", "G2-B-5.3-39")
-async def test_the_page_shows_a_name_with_markup_as_text(
-    node: RunningNode, kiosk: Kiosk
-) -> None:
+async def test_the_page_shows_a_name_with_markup_as_text(node: RunningNode, kiosk: Kiosk) -> None:
     await node.parts.access.save_institution(
         org_code="99019901000000000A1001", org_name="<script>alert(1)</script>"
     )

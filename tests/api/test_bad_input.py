@@ -234,9 +234,7 @@ async def test_a_method_that_was_not_granted_is_refused(
     await node.registry_knows(lambda: node.parts.registry.caller("reader") is not None)
     reader = client.acting_as(app_id="reader", secret="an invented reader secret")
 
-    codes = [
-        (await reader.call(method, {})).code for method in (VERIFY, REGISTER)
-    ]
+    codes = [(await reader.call(method, {})).code for method in (VERIFY, REGISTER)]
 
     assert codes == ["9001", "1010"]
 

@@ -18,8 +18,8 @@ from tests.support.client import (
     VERIFY,
     GatewayClient,
 )
-from tests.support.node import RunningNode
 from tests.support.messages import Person, alteration, closing, registration, verification
+from tests.support.node import RunningNode
 
 
 @pytest.fixture
@@ -51,9 +51,7 @@ async def test_a_change_is_answered_with_both_serial_numbers(
     assert (reply["out_alter_no"], len(reply["alter_no"])) == (change["out_alter_no"], 32)
 
 
-async def test_name_and_document_do_not_change(
-    client: GatewayClient, card: dict[str, Any]
-) -> None:
+async def test_name_and_document_do_not_change(client: GatewayClient, card: dict[str, Any]) -> None:
     other = Person.invented()
     change = alteration(
         card["ehealth_card_id"], user_name=other.user_name + "改", id_no=other.id_no,
@@ -103,9 +101,7 @@ async def test_the_history_names_the_changed_fields_and_seals_what_was_before(
     assert card["mobile_phone"].encode() not in before
 
 
-@pytest.mark.parametrize(
-    "card_id", ["F" * 64, "0" * 64], ids=["unknown", "all zeros"]
-)
+@pytest.mark.parametrize("card_id", ["F" * 64, "0" * 64], ids=["unknown", "all zeros"])
 async def test_an_unknown_card_cannot_be_changed(client: GatewayClient, card_id: str) -> None:
     reply = await client.call(ALTERINFO, alteration(card_id, mobile_phone="19900009995"))
 

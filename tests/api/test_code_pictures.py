@@ -101,9 +101,7 @@ def _rastered(svg: str, *, pixels: int) -> Image.Image:
 
 
 @pytest.mark.requirement("G1-9.7.2-9")
-@pytest.mark.parametrize(
-    ("name", "kind"), [("PNG", "PNG"), ("JPG", "JPEG"), ("BMP", "BMP")]
-)
+@pytest.mark.parametrize(("name", "kind"), [("PNG", "PNG"), ("JPG", "JPEG"), ("BMP", "BMP")])
 async def test_a_scanner_reads_the_picture(
     client: GatewayClient, card: dict[str, Any], name: str, kind: str
 ) -> None:

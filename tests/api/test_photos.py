@@ -9,8 +9,8 @@ from PIL import Image
 
 from openehc.cards.store import photo_row
 from tests.support.client import ALTERINFO, REGISTER, GatewayClient
-from tests.support.node import RunningNode
 from tests.support.messages import Person, alteration, registration
+from tests.support.node import RunningNode
 
 LIMIT = 512 * 1024
 

@@ -5,8 +5,8 @@ import pytest
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS
 from tests.support.client import QUERYWITHREG, REGISTER, REGQUERY, VERIFY, GatewayClient
 from tests.support.crypto_oracle import oracle_ehcid, oracle_mindex_id
-from tests.support.node import RunningNode
 from tests.support.messages import Person, registration, verification
+from tests.support.node import RunningNode
 
 BOTH = pytest.mark.parametrize("method", [QUERYWITHREG, REGISTER])
 

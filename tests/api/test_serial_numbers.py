@@ -8,6 +8,7 @@ import pytest
 from tests.support.client import ALTERINFO, REGISTER, VERIFY, GatewayClient
 from tests.support.messages import Person, alteration, new_number, registration, verification
 from tests.support.node import RunningNode
+from tests.support.waiting import until_told
 
 
 @pytest.fixture
@@ -95,13 +96,15 @@ async def test_a_repetition_while_the_first_still_runs_is_told_to_wait(
 async def _waits_for_a_lock(node: RunningNode) -> None:
     waiting = """select 1 from pg_stat_activity
                   where datname = current_database() and wait_event_type = 'Lock'"""
-    async with asyncio.timeout(5):
-        while not await node.rows(waiting):
-            await asyncio.sleep(0.01)
+
+    async def waits() -> bool:
+        return bool(await node.rows(waiting))
+
+    await until_told(waits)
 
 
 async def test_of_twenty_requests_under_one_number_one_is_carried_out(
-    node: RunningNode, client: GatewayClient
+    client: GatewayClient,
 ) -> None:
     body = registration(Person.invented())
 

@@ -76,6 +76,18 @@ async def test_a_refused_verification_is_kept_with_its_reason(
     assert (fact["result"], fact["first_of_day"]) == ("card_not_active", False)
 
 
+@pytest.mark.requirement("G1-6.2-2")
+async def test_a_verification_of_what_is_no_code_is_kept_too(
+    node: RunningNode, client: GatewayClient
+) -> None:
+    statement = "select count(*) from usage_facts where result = 'code_malformed'"
+    before = (await node.rows(statement))[0]["count"]
+
+    await client.call(VERIFY, verification("no code"))
+
+    assert (await node.rows(statement))[0]["count"] == before + 1
+
+
 @pytest.mark.parametrize(
     ("apply_method", "kind"), [("1", "register"), ("2", "register"), ("4", "prepare")]
 )

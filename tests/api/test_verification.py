@@ -1,15 +1,21 @@
 """Verifying codes: what identifies a person, and everything that does not."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from openehc.access.registry import Admission
+from openehc.cards.model import Act, Change
+from openehc.cards.store import AccountChange
 from openehc.codes.model import SupplementPolicy
 from openehc.codes.rules import SupplementRules
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS
 from openehc.crypto.sm4 import EcbCipher
 from openehc.kernel.clock import SetClock
+from openehc.wiring.demo import APP_ID, TERM_ID
 from tests.support.client import GENERATE, VERIFY, GatewayClient, Reply
 from tests.support.crypto_oracle import oracle_valid
 from tests.support.messages import Person, registration, verification
@@ -147,7 +153,9 @@ async def test_a_damaged_code_is_told_by_its_damage(
     assert (await _verified(client, card["ehealth_card_id"] + rest)).code == code
 
 
-@pytest.mark.parametrize("text", ["hello", "https://example.org/?q=1", "：：：", "6217000000000000"])
+@pytest.mark.parametrize(
+    "text", ["hello", "https://example.org/?q=1", "：：：", "6217000000000000"]
+)
 async def test_what_is_no_health_code_at_all_is_refused(client: GatewayClient, text: str) -> None:
     assert (await _verified(client, text)).code == "2002"
 
@@ -222,9 +230,7 @@ async def test_a_static_code_brings_an_advice_where_the_policy_warns(start: Star
     assert (await _verified(client, code)).biz["supplement_advice"] == "Y"
 
 
-async def test_a_dynamic_code_brings_no_advice(
-    client: GatewayClient, card: dict[str, Any]
-) -> None:
+async def test_a_dynamic_code_brings_no_advice(client: GatewayClient, card: dict[str, Any]) -> None:
     assert "supplement_advice" not in (await _verified(client, await _dynamic(client, card))).biz
 
 
@@ -257,12 +263,19 @@ async def test_the_policy_may_differ_by_what_the_card_is_used_for(start: StartNo
 
 
 @pytest.mark.requirement("G1-6.2.2-3")
-async def test_a_card_whose_stored_document_is_another_identifies_nobody(
+async def test_a_card_that_opens_to_another_document_identifies_nobody(
     node: RunningNode, client: GatewayClient, card: dict[str, Any]
 ) -> None:
-    other = await client.register(registration(Person.invented()))
-    ids = [bytes.fromhex(reply["mindex_id"]) for reply in (other, card)]
-    await node.rows("update cards set mindex_id = $1 where mindex_id = $2", *ids)
+    before = await node.parts.cards.by_ehcid(bytes.fromhex(card["ehealth_card_id"]))
+    assert before
+    other = msgspec.structs.replace(before.resident, id_no=Person.invented().id_no)
+    act = Act(Change.ALTERED, at=node.clock.now(), platform_serial="0" * 32)
+    after = replace(before, resident=other, revision=2)
+    admission = node.parts.registry.admit(APP_ID, term_id=TERM_ID, method=VERIFY)
+    assert isinstance(admission, Admission)
+    await node.parts.cards.change_account(
+        AccountChange(before=before, after=after, admission=admission, act=act), serial=None
+    )
 
     assert (await _verified(client, card["ehealth_code"])).code == "2002"
 

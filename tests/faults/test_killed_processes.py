@@ -1,7 +1,6 @@
 """Killed without warning under load: what was answered is kept, and the node heals."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from openehc.access.serials import serial_key
 from tests.support.client import REGISTER, VERIFY
 from tests.support.messages import Person, registration, verification
 from tests.support.node import Processes
+from tests.support.waiting import until
 
 CLIENTS = 6
 HEALED_AFTER = 30
@@ -53,9 +53,7 @@ async def _work(demo: Processes, answered: Answered, enough: asyncio.Event) -> N
 
 async def _until(answered: Answered, *, more: int) -> None:
     wanted = len(answered) + more
-    async with asyncio.timeout(PATIENCE):
-        while len(answered) < wanted:
-            await asyncio.sleep(0.05)
+    await until(lambda: len(answered) >= wanted, seconds=PATIENCE)
 
 
 async def _missing(demo: Processes, answered: Answered) -> tuple[int, int]:
@@ -108,19 +106,17 @@ async def test_what_was_answered_survives_a_kill_and_the_node_heals(
     assert await _missing(own_demo, answered) == (0, 0)
 
 
-def test_a_killed_worker_is_replaced(own_demo: Processes) -> None:
+async def test_a_killed_worker_is_replaced(own_demo: Processes) -> None:
     before = {worker.pid for worker in own_demo.workers()}
     gone = own_demo.workers()[0]
+
     gone.kill()
 
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    def replaced() -> bool:
         now = {worker.pid for worker in own_demo.workers()}
-        if len(now) == len(before) and gone.pid not in now:
-            break
-        time.sleep(0.1)
+        return len(now) == len(before) and gone.pid not in now
 
-    assert len(now - before) == 1
+    await until(replaced, seconds=PATIENCE)
 
 
 def test_a_stop_signal_leaves_no_process(own_demo: Processes) -> None:

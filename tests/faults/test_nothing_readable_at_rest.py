@@ -1,8 +1,6 @@
 """Who steals the database or the logs learns no name, number, phone, address, card or secret."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import asyncpg
@@ -11,6 +9,7 @@ import pytest
 from tests.support.client import ALTERINFO, ALTERLINK, AUTHURL, REGISTER, VERIFY, GatewayClient
 from tests.support.messages import Person, alteration, authorisation, registration, verification
 from tests.support.node import Processes
+from tests.support.waiting import until
 
 ADDRESS = "示例省示例市不存在路404号"
 WORK_UNIT = "虚构第一机械厂"
@@ -37,7 +36,7 @@ class Stay:
 
 
 @pytest.fixture
-async def stay(demo: Processes) -> AsyncIterator[Stay]:
+async def stay(demo: Processes) -> Stay:
     """A registration with everything, its changes, its uses, and refused requests."""
     person, lines = Person.invented(), _lines(demo)
     async with demo.http() as http:
@@ -49,7 +48,7 @@ async def stay(demo: Processes) -> AsyncIterator[Stay]:
         await client.call(REGISTER, registration(person.named("冒名样本"), user_sex="2"))
         await client.call(REGISTER, registration(person, mobile_phone=f"{NEW_PHONE}x"))
     await _logged(demo, lines=lines + 8)
-    yield Stay(
+    return Stay(
         demo,
         (
             person.id_no, person.user_name, person.mobile_phone, NEW_PHONE, ADDRESS, WORK_UNIT,
@@ -66,9 +65,7 @@ def _lines(demo: Processes) -> int:
 
 async def _logged(demo: Processes, *, lines: int) -> None:
     """Wait for the request log, which is written twice a second."""
-    async with asyncio.timeout(5):
-        while _lines(demo) < lines:
-            await asyncio.sleep(0.05)
+    await until(lambda: _lines(demo) >= lines)
 
 
 async def _change_and_use(client: GatewayClient, card_id: str, code: str) -> None:

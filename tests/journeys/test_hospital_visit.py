@@ -59,9 +59,7 @@ async def test_a_kiosk_without_a_scanner_learns_who_stands_before_it(demo: Proce
         form = {"decision": "confirm", "ehealth_code": await _code_on_the_phone(client, card_id)}
         await http.post(urlsplit(link).path, data=form)
 
-        told = (
-            await client.call(AUTH_QUERY, {"out_authorize_no": asked["out_authorize_no"]})
-        ).biz
+        told = (await client.call(AUTH_QUERY, {"out_authorize_no": asked["out_authorize_no"]})).biz
     assert (told["auth_status"], told["user_name"], told["card_no"]) == (
         "succ", person.user_name, "F-2026-0002",
     )  # fmt: skip

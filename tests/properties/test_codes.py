@@ -34,7 +34,9 @@ CODES = st.one_of(
     st.builds(ParsedCode, EHCIDS, st.just(Tag.DYNAMIC), VALIDS, CHANNELS),
     st.builds(ParsedCode, EHCIDS, st.just(Tag.STATIC), st.just(""), CHANNELS),
 )
-ISSUES = st.one_of(st.none(), st.builds(IssueRecord, CHANNELS, st.booleans()))
+ISSUES = st.one_of(
+    st.none(), st.builds(IssueRecord, st.lists(CHANNELS, max_size=3).map(tuple), st.booleans())
+)
 MOMENTS = st.one_of(
     st.none(),
     st.timedeltas(timedelta(days=-1000), timedelta(days=1000)).map(lambda shift: NOW + shift),

@@ -9,7 +9,7 @@ import pytest
 from openehc.access.serials import Claim
 from openehc.cards.model import CardAccount, CardState, Change
 from openehc.cards.store import Saved, Written
-from openehc.crypto.sealing import SealBroken
+from openehc.crypto.sm4 import SealBroken
 from tests.support.residents import account, bound, resident
 from tests.support.stores import Stores, serial
 
@@ -102,7 +102,8 @@ async def test_a_change_made_on_an_old_state_is_overtaken(stores: Stores) -> Non
 
     now = await stores.cards.by_ehcid(first.ehcid)
     assert written.saved is Saved.OVERTAKEN
-    assert now and now.resident.mobile_phone == "19900000001"
+    assert now
+    assert now.resident.mobile_phone == "19900000001"
 
 
 async def test_an_overtaken_change_leaves_its_number_free(stores: Stores) -> None:

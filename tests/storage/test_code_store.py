@@ -41,7 +41,7 @@ async def test_an_issued_code_is_known_with_its_channel(
 
     found = await stores.codes.presented(_code(holder), LATER)
 
-    assert found == (holder, IssueRecord(CHANNEL, revoked=False))
+    assert found == (holder, IssueRecord((CHANNEL,), revoked=False))
 
 
 async def test_a_code_that_was_never_issued_has_no_record(
@@ -74,6 +74,18 @@ async def test_the_same_validity_issued_twice_is_one_row(
     assert (claim, await stores.count("issued_codes")) == (Claim.USED, 1)
 
 
+async def test_two_channels_that_issue_the_same_pair_are_both_kept(
+    stores: Stores, holder: CardAccount
+) -> None:
+    await _issue(stores, holder)
+    other = NewIssue(holder.ehcid, VALID, "9901A0001APPB0001", LATER)
+    await stores.codes.save_issue(other, fact=fact(Kind.GENERATE, holder), serial=None)
+
+    found = await stores.codes.presented(_code(holder), LATER)
+
+    assert found == (holder, IssueRecord((CHANNEL, "9901A0001APPB0001"), revoked=False))
+
+
 async def test_a_repeated_number_issues_no_code(stores: Stores, holder: CardAccount) -> None:
     issue = NewIssue(holder.ehcid, VALID, CHANNEL, LATER)
     generated = fact(Kind.GENERATE, holder)
@@ -84,9 +96,7 @@ async def test_a_repeated_number_issues_no_code(stores: Stores, holder: CardAcco
     assert (claim, await stores.count("issued_codes")) == (Claim.REPEATED, 0)
 
 
-async def test_a_repeated_number_leaves_no_second_fact(
-    stores: Stores, holder: CardAccount
-) -> None:
+async def test_a_repeated_number_leaves_no_second_fact(stores: Stores, holder: CardAccount) -> None:
     before = await stores.count("usage_facts")
     verified = fact(Kind.VERIFY, holder)
     await stores.codes.save_verification(verified, serial=serial("v"))

@@ -153,7 +153,7 @@ def test_a_server_whose_program_was_killed_is_replaced(open_folder: Path) -> Non
     died = subprocess.run(
         [sys.executable, "-c", program],
         check=False, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     left_over = int(died.stdout)
     os.kill(left_over, 0)  # still there

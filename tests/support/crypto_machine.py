@@ -10,7 +10,8 @@ import argparse
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum, unique
 from types import TracebackType
 from typing import Final, Self
@@ -135,8 +136,7 @@ class CryptoMachine:
             manner = Manner.WELL if command in self.spared else self.manner
             if manner in (Manner.LATE, Manner.SILENT):
                 await asyncio.sleep(self.delay if manner is Manner.LATE else 3600)
-            for piece in self._wire(message, manner):
-                writer.write(piece)
+            writer.write(self._wire(message, manner))
             if manner is Manner.AGAIN_LATER:
                 await asyncio.sleep(self.delay)
                 writer.write(_framed(self.reply_to(message)))
@@ -146,20 +146,10 @@ class CryptoMachine:
         finally:
             self.at_once -= 1
 
-    def _wire(self, message: bytes, manner: Manner) -> list[bytes]:
+    def _wire(self, message: bytes, manner: Manner) -> bytes:
         reply = self.reply_to(message, manner)
-        whole = _framed(reply)
-        altered: dict[Manner, list[bytes]] = {
-            Manner.TWICE: [whole + whole],
-            Manner.WRONG_COMMAND: [_framed(b"ZZ" + reply[2:])],
-            Manner.REFUSING: [_framed(reply[:2] + b"21")],
-            Manner.TRUNCATED: [_framed(reply[:-1])],
-            Manner.CUT: [whole[: len(whole) // 2]],
-            Manner.WRONG_LENGTH: [_framed(_lengthened(reply))],
-            Manner.OVERSIZED: [b"\xff\xff" + reply],
-            Manner.CLOSING: [],
-        }
-        return altered.get(manner, [whole])
+        bent = _BENT.get(manner)
+        return _framed(reply) if bent is None else bent(reply)
 
     def reply_to(self, message: bytes, manner: Manner = Manner.WELL) -> bytes:
         """The reply without its length header."""
@@ -207,10 +197,36 @@ def _framed(message: bytes) -> bytes:
 
 
 def _lengthened(reply: bytes) -> bytes:
-    """The reply with its length field (decimal for a hash, else hex) one too large."""
+    """The reply with its length field, if any, one too large: decimal in a hash, else hex."""
     if reply[:2] == b"3D":
         return reply[:4] + b"33" + reply[6:]
+    if reply[:2] not in (b"S4", b"S5"):
+        return reply
     return reply[:4] + f"{int(reply[4:8], 16) + 1:04X}".encode() + reply[8:]
+
+
+def _cut(reply: bytes) -> bytes:
+    whole = _framed(reply)
+    return whole[: len(whole) // 2]
+
+
+_BENT: Final[Mapping[Manner, Callable[[bytes], bytes]]] = {
+    Manner.TWICE: lambda reply: _framed(reply) * 2,
+    Manner.WRONG_COMMAND: lambda reply: _framed(b"ZZ" + reply[2:]),
+    Manner.REFUSING: lambda reply: _framed(reply[:2] + b"21"),
+    Manner.TRUNCATED: lambda reply: _framed(reply[:-1]),
+    Manner.CUT: _cut,
+    Manner.WRONG_LENGTH: lambda reply: _framed(_lengthened(reply)),
+    Manner.OVERSIZED: lambda reply: b"\xff\xff" + reply,
+    Manner.CLOSING: lambda _: b"",
+}
+
+
+async def eventually(reached: Callable[[], bool]) -> None:
+    """Wait for something that happens by itself; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 (what is waited for knows nothing of the test)
+            await asyncio.sleep(0.01)
 
 
 async def _run(port: int, delay: float) -> None:
@@ -229,10 +245,8 @@ def main() -> None:
     arguments.add_argument("--port", type=int, default=0, help="0 takes a free one")
     arguments.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     given = arguments.parse_args()
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(_run(given.port, given.delay))
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """A running platform for tests: in this process, or as the processes that operators start.
 
-    clock           where the node's time stands; move it with `advance`
-    crypto_module   the node's crypto module, which a test may take away
-    start           starts a node in this process with settings of the test's own
-    node            one such node with the demo registry, on the test module's database
-    client          the demo application at its terminal, calling `node`
-    demo            a demo node as processes (two workers), shared: leave it as it was
-    own_demo        the same, for one test, which may kill what it likes
+clock           where the node's time stands; move it with `advance`
+crypto_module   the node's crypto module, which a test may take away
+start           starts a node in this process with settings of the test's own
+node            one such node with the demo registry, on the test module's database
+client          the demo application at its terminal, calling `node`
+demo            a demo node as processes (two workers), shared: leave it as it was
+own_demo        the same, for one test, which may kill what it likes
 """
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -24,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import msgspec
@@ -32,7 +31,7 @@ import psutil
 import pytest
 
 from openehc.crypto.keyfile import KeyPurpose
-from openehc.crypto.module.port import Identity, ModuleHealth, ModuleKind
+from openehc.crypto.module.port import DeviceInformation, Identity, ModuleHealth, ModuleKind
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
 from openehc.envelope.client_side import Credentials
 from openehc.kernel.clock import SetClock, SystemClock, china_day
@@ -44,6 +43,7 @@ from openehc.wiring.demo import APP_ID, EHCIN, TERM_ID, DemoRegistry, fill_regis
 from openehc.wiring.node import DAILY_TABLES, Node, start_node
 from openehc.wiring.settings import Settings, read_settings
 from tests.support.client import GatewayClient
+from tests.support.waiting import until
 
 MORNING: Final = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 """08:30 in +08:00."""
@@ -86,6 +86,9 @@ class FallibleCryptoModule:
     async def health(self) -> ModuleHealth:
         return ModuleHealth("switch", ModuleKind.SOFT, alive=not self.down, detail="")
 
+    async def device_information(self) -> DeviceInformation:
+        return await self._answering().device_information()
+
     async def key_check_values(self) -> dict[str, str]:
         return await self._answering().key_check_values()
 
@@ -108,9 +111,7 @@ class RunningNode:
 
     async def registry_knows(self, seen: Callable[[], bool]) -> None:
         """Wait until a change of the registers has reached the worker's memory."""
-        async with asyncio.timeout(5):
-            while not seen():
-                await asyncio.sleep(0.01)
+        await until(seen)
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +162,7 @@ async def start(
 def _reachable(parts: Node, settings: Settings, clock: SetClock, dsn: str) -> RunningNode:
     application = Application(ApplicationFactory(settings, dsn, _PASSPHRASE))
     application._node = parts
-    transport = httpx.ASGITransport(application)
+    transport = httpx.ASGITransport(cast("Any", application))  # its scope is a plain dict
     http = httpx.AsyncClient(transport=transport, base_url=settings.base_url)
     return RunningNode(parts, http, clock)
 
@@ -170,8 +171,10 @@ async def _fill(node: RunningNode) -> None:
     registry = DemoRegistry(APP_SECRET, console_password="unused")
     await fill_registry(node.parts.access, registry, guide_sample=None)
     await node.registry_knows(
-        lambda: node.parts.registry.caller(APP_ID) is not None
-        and node.parts.registry._terminals.get(TERM_ID) is not None
+        lambda: (
+            node.parts.registry.caller(APP_ID) is not None
+            and node.parts.registry._terminals.get(TERM_ID) is not None
+        )
     )
 
 

@@ -50,9 +50,7 @@ class Stores:
             account=account, admission=ADMISSION, origin="9901A0001", apply_method="3",
             certificate_mode="01", act=act(Change.REGISTERED), photo=photo,
         )  # fmt: skip
-        return await self.cards.open_account(
-            new, serial=serial, fact=fact(Kind.REGISTER, account)
-        )
+        return await self.cards.open_account(new, serial=serial, fact=fact(Kind.REGISTER, account))
 
     async def change(
         self,

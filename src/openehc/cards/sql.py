@@ -49,11 +49,14 @@ with given as materialized (
                  external_serial, certificate_mode, ord)
 ), {CLAIM}, documented as (
     insert into card_documents (document_index, ehcid)
-    select document_index, ehcid from ready where claimed order by document_index
+    select distinct on (document_index) document_index, ehcid
+      from ready where claimed order by document_index, ord
     on conflict do nothing
     returning document_index
 ), opened as (
-    select r.* from ready r join documented d using (document_index)
+    select distinct on (document_index) r.*
+      from ready r join documented d using (document_index)
+     where r.claimed order by document_index, ord
 ), carded as (
     insert into cards (ehcid, state, sealed_profile, phone_index, name_index, origin,
                        institution_id, app_id, apply_method, certificate_mode, registered_at,
@@ -69,8 +72,8 @@ with given as materialized (
 ), counted as (
     insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from opened
 )
-select r.ord, r.free, r.claimed, d.document_index is not null as done
-  from ready r left join documented d using (document_index)
+select r.ord, r.free, r.claimed, o.ord is not null as done
+  from ready r left join opened o using (ord)
 """
 
 RECORD_USE: Final = f"""

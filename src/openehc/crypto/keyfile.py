@@ -11,7 +11,8 @@
 JSON: a readable header (purpose, creation time, key derivation) and an SM4-GCM
 sealed body; the header is bound to the body, and a checksum tells damage from a
 wrong passphrase. Where the passphrase comes from (a file or a prompt, never an
-environment variable) is the caller's business. Rotates nothing.
+environment variable) is the caller's business. Changes no existing file:
+`keyfile_changing.py` does.
 """
 
 import os
@@ -56,6 +57,10 @@ __all__ = [
     "open_key_file",
     "read_header",
     "refuse_public_keys_in_production",
+    "refuse_short_passphrase",
+    "sealed_content",
+    "sync_folder",
+    "write_durably",
 ]
 
 SHORTEST_PASSPHRASE: Final = 8
@@ -91,22 +96,26 @@ def create_key_file(
     Raises `KeyFileExists`, `PassphraseTooShort`, `PublicKeysInProduction`; OSError
     when the folder cannot be written.
     """
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise PassphraseTooShort(
-            f"choose a passphrase of at least {SHORTEST_PASSPHRASE} characters"
-        )
+    refuse_short_passphrase(passphrase)
     refuse_public_keys_in_production(keys, purpose)
     header = Header(purpose=purpose, created=now, salt=entropy.bytes(SALT_SIZE))
-    sealed = gcm_seal(
-        _file_key(passphrase, header.salt), write_body(keys),
-        aad=header.bound_bytes(), nonce=entropy.bytes(NONCE_SIZE),
-    )  # fmt: skip
+    content = sealed_content(header, passphrase, keys, nonce=entropy.bytes(NONCE_SIZE))
     temporary = path.with_name(f".{path.name}.{entropy.bytes(8).hex()}")
-    _place(write_file(header, sealed), temporary=temporary, path=path)
+    _place(content, temporary=temporary, path=path)
+
+
+def sealed_content(header: Header, passphrase: str, keys: NodeKeys, *, nonce: bytes) -> bytes:
+    """The bytes of a key file; the salt of `header` and the nonce are used for nothing else."""
+    file_key = _file_key(passphrase, header.salt)
+    body = write_body(keys)
+    return write_file(header, gcm_seal(file_key, body, aad=header.bound_bytes(), nonce=nonce))
 
 
 def open_key_file(path: Path, passphrase: str) -> NodeKeys:
-    """The keys; raises `KeyFileMissing`, `KeyFileDamaged`, `WrongPassphrase` or OSError."""
+    """The keys; raises `KeyFileMissing`, `KeyFileDamaged`, `WrongPassphrase` or OSError.
+
+    `filled_at` is always known: a file that does not tell it was filled when it was created.
+    """
     header, sealed = parse_file(_read(path), where=str(path))
     try:
         body = gcm_open(_file_key(passphrase, header.salt), sealed, aad=header.bound_bytes())
@@ -115,7 +124,7 @@ def open_key_file(path: Path, passphrase: str) -> NodeKeys:
             f"the passphrase does not open {path}: check which passphrase belongs to it"
             " (or somebody edited the file: then restore it from the backup)"
         ) from None
-    return read_body(body, where=str(path))
+    return read_body(body, header=header, where=str(path))
 
 
 def read_header(path: Path) -> Header:
@@ -124,6 +133,14 @@ def read_header(path: Path) -> Header:
     Raises `KeyFileMissing` or `KeyFileDamaged`.
     """
     return parse_file(_read(path), where=str(path))[0]
+
+
+def refuse_short_passphrase(passphrase: str) -> None:
+    """Raise `PassphraseTooShort` for a passphrase that no new file may get."""
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise PassphraseTooShort(
+            f"choose a passphrase of at least {SHORTEST_PASSPHRASE} characters"
+        )
 
 
 def refuse_public_keys_in_production(keys: NodeKeys, mode: KeyPurpose) -> None:
@@ -153,12 +170,8 @@ def _read(path: Path) -> bytes:
 
 def _place(content: bytes, *, temporary: Path, path: Path) -> None:
     """Write beside the place, make it durable, then give it its name."""
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    write_durably(temporary, content)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
         # a hard link, for a plain rename would silently replace an existing file
         os.link(temporary, path)
     except FileExistsError:
@@ -167,10 +180,24 @@ def _place(content: bytes, *, temporary: Path, path: Path) -> None:
         ) from None
     finally:
         temporary.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def write_durably(path: Path, content: bytes) -> None:
+    """A new file of mode 0600 that outlives a power cut; nothing is left when it fails."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` outlive a power cut."""
     if os.name != "posix":  # elsewhere a folder cannot be opened, nor need be
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -10,7 +10,7 @@ hashes nothing: `sm2.py` forms the digest that is signed.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ __all__ = [
     "LibcryptoMissing",
     "NativeKey",
     "OperationRefused",
+    "first_usable",
     "fresh_scalar",
     "library_version",
     "point_of",
@@ -270,9 +271,16 @@ def _pending_errors() -> Iterator[str]:
 
 @cache
 def _lib() -> Any:  # noqa: ANN401 (ctypes gives functions no static types)
-    """The first library that is new enough and makes an SM2 key."""
+    return first_usable(candidates())
+
+
+def first_usable(found: Iterable[tuple[str, Any]]) -> Any:  # noqa: ANN401 (as above)
+    """The first library that is new enough and can do SM2; raises `LibcryptoMissing`.
+
+    `found` are places and loaded libraries; later ones are loaded only when needed.
+    """
     tried: list[str] = []
-    for place, library in candidates():
+    for place, library in found:
         problem = _problem_with(library)
         if problem is None:
             return library

@@ -92,6 +92,16 @@ def test_a_withdrawn_grant_works_at_once() -> None:
     assert reason_of(answer) is Reason.NOT_GRANTED
 
 
+def test_a_terminal_that_is_suspended_is_refused_from_then_on() -> None:
+    register = registry()
+    register.admit(CLIENT.app_id, term_id=CLIENT.term_id, method=METHOD)
+    register.replace(replace(REGISTERS, terminals=(replace(TERMINAL, standing=SUSPENDED),)))
+
+    answer = register.admit(CLIENT.app_id, term_id=CLIENT.term_id, method=METHOD)
+
+    assert reason_of(answer) is Reason.TERMINAL_UNKNOWN
+
+
 def test_a_terminal_that_is_registered_later_is_admitted() -> None:
     register = registry(replace(REGISTERS, terminals=()))
     register.admit(CLIENT.app_id, term_id=CLIENT.term_id, method=METHOD)

@@ -20,8 +20,13 @@ from tests.support.signed_requests import EHCAPPID, NOW
 
 ACCOUNT = account()
 CODE = ParsedCode(ACCOUNT.ehcid, Tag.DYNAMIC, "AB" * 16, EHCAPPID)
-DYNAMIC = Presented(CODE, ACCOUNT, True, NOW + timedelta(seconds=60), IssueRecord(EHCAPPID, False))  # noqa: FBT003
-STATIC = Presented(replace(CODE, tag=Tag.STATIC, valid=""), ACCOUNT, True, None, None)  # noqa: FBT003
+ISSUED = IssueRecord((EHCAPPID,), revoked=False)
+DYNAMIC = Presented(
+    CODE, ACCOUNT, identity_matches=True, expires_at=NOW + timedelta(seconds=60), issued=ISSUED
+)
+STATIC = replace(
+    DYNAMIC, code=replace(CODE, tag=Tag.STATIC, valid=""), expires_at=None, issued=None
+)
 
 
 def reason_of(presented: Presented) -> Reason | None:
@@ -64,7 +69,7 @@ def test_a_code_that_was_never_issued_is_refused() -> None:
 
 
 def test_a_revoked_code_is_refused() -> None:
-    revoked = replace(DYNAMIC, issued=IssueRecord(EHCAPPID, True))  # noqa: FBT003
+    revoked = replace(DYNAMIC, issued=replace(ISSUED, revoked=True))
 
     assert reason_of(revoked) is Reason.CODE_NOT_ISSUED
 
@@ -73,6 +78,12 @@ def test_a_code_with_another_channel_than_it_was_issued_for_is_refused() -> None
     moved = replace(DYNAMIC, code=replace(CODE, channel="9901A0001APPB0009"))
 
     assert reason_of(moved) is Reason.CODE_NOT_ISSUED
+
+
+def test_a_code_issued_twice_in_a_second_is_good_for_both_channels() -> None:
+    both = replace(DYNAMIC, issued=IssueRecord(("9901A0001APPB0009", EHCAPPID), revoked=False))
+
+    assert reason_of(both) is None
 
 
 def test_a_code_with_an_old_channel_is_not_compared() -> None:

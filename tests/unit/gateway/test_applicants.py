@@ -9,7 +9,7 @@ from openehc.cards.model import Applicant
 from openehc.gateway.applicants import REQUIRED, applicant_of, bound_cards_of
 from openehc.kernel.refusal import Reason, Refusal
 from openehc.spec import load
-from tests.support.residents import foreigner, registration_fields, resident
+from tests.support.residents import RARE_NAMES, foreigner, registration_fields, resident
 from tests.support.signed_requests import NOW
 
 PERSON = resident(19)
@@ -62,6 +62,18 @@ async def test_a_name_is_also_kept_as_it_was_typed() -> None:
 
 async def test_a_name_in_normal_form_is_kept_once() -> None:
     assert (await accepted()).resident.name_as_typed == ""
+
+
+@pytest.mark.parametrize("name", [*RARE_NAMES, "甲😀样本"])
+async def test_a_rare_name_is_registered_as_it_is(name: str) -> None:
+    assert (await accepted(user_name=name)).resident.user_name == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "　", "甲\x00样本", "甲\u200b样本", "甲\n样本"])
+def test_a_name_without_signs_or_with_unseen_ones_is_no_name(name: str) -> None:
+    fields = registration_fields(PERSON, serial="R1", user_name=name)
+
+    assert [fault.field for fault in TABLE.check(fields).faults] == ["user_name"]
 
 
 async def test_a_wrong_check_digit_is_refused() -> None:

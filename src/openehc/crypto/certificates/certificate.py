@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from asn1crypto import x509
-from cryptography.x509 import load_der_x509_certificate
 
 from openehc.crypto.certificates.errors import CertificateMalformed
 from openehc.crypto.certificates.profiles import Allowance
@@ -62,8 +61,6 @@ class Certificate:
         if len(der) > _LARGEST:
             raise CertificateMalformed(f"a certificate has at most {_LARGEST} bytes")
         with reading("an SM2 certificate"):
-            # the stricter of the two readers judges the form, the other one gives the parts
-            _ = load_der_x509_certificate(der).extensions
             return cls(**_parts(der))
 
     @classmethod
@@ -100,7 +97,7 @@ def _parts(der: bytes) -> dict[str, Any]:
     parsed = x509.Certificate.load(der, strict=True)
     tbs = parsed["tbs_certificate"]
     require_sm2(parsed["signature_algorithm"], tbs["signature"])
-    _refuse_unknown(parsed)
+    _check_extensions(parsed)
     start, end = (tbs["validity"][name].native for name in ("not_before", "not_after"))
     return {
         "der": der,
@@ -125,7 +122,11 @@ def _aware(moment: datetime) -> datetime:
     return moment
 
 
-def _refuse_unknown(parsed: Asn1) -> None:
+def _check_extensions(parsed: Asn1) -> None:
+    tbs = parsed["tbs_certificate"]
+    names = [one["extn_id"].native for one in tbs["extensions"]]
+    if tbs["version"].native != "v3" or len(set(names)) != len(names):
+        raise ValueError("another version than 3, or an extension twice")
     unknown = parsed.critical_extensions - _UNDERSTOOD
     if unknown:
         raise ValueError(f"critical extensions that are not understood: {sorted(unknown)}")

@@ -3,6 +3,7 @@
 Holds the object identifiers of GM/T 0006. Signs nothing, checks no signature.
 """
 
+import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ Asn1: TypeAlias = Any
 """A value of the ASN.1 library, which has no static types."""
 
 SM2_WITH_SM3: Final = "1.2.156.10197.1.501"
+_PRINTABLE: Final = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
 _UTC_TIME_ENDS: Final = 2050  # RFC 5280 4.1.2.5
 
 
@@ -27,7 +29,7 @@ class Subject:
     """Whom a certificate names; empty parts are left out.
 
     `unique_id` identifies the holder within the authority (附录F 4.1 (10)) and stands in
-    the serialNumber attribute; printable ASCII only.
+    the serialNumber attribute, whose letters are those of a PrintableString.
     """
 
     common_name: str
@@ -37,7 +39,12 @@ class Subject:
     country: str = "CN"
 
     def to_name(self) -> Asn1:
-        """The X.501 name."""
+        """The X.501 name; raises ValueError for letters that its parts cannot hold."""
+        if not self.common_name or not _PRINTABLE.issuperset(self.unique_id + self.country):
+            raise ValueError(
+                "a subject has a common name, and letters, digits and ' ()+,-./:=? in its"
+                " unique identifier"
+            )
         parts = {
             "country_name": self.country,
             "organization_name": self.organization,

@@ -33,10 +33,6 @@ class Standing:
         """Whether it takes calls."""
         return self.ejected_until is None
 
-    def probe_due(self, now: float) -> bool:
-        """Whether an ejected machine may be asked for a heartbeat."""
-        return self.ejected_until is not None and now >= self.ejected_until
-
 
 HEALTHY: Final = Standing()
 

@@ -7,6 +7,7 @@ length header of a message, not its fields.
 """
 
 import asyncio
+import os
 from typing import Final
 
 from openehc.crypto.module.frames import HEADER_SIZE, FrameBroken, reply_size
@@ -126,6 +127,8 @@ async def connected(
     except TimeoutError:
         raise MachineDown(f"a crypto machine took no connection within {seconds} s") from None
     except OSError as error:
-        raise MachineDown(f"a crypto machine cannot be reached: {error.strerror}") from None
+        # the error's own text names address and port
+        reason = os.strerror(error.errno) if error.errno else "unknown address"
+        raise MachineDown(f"a crypto machine cannot be reached: {reason}") from None
     connection.used_at = loop.time()
     return connection
