@@ -89,11 +89,12 @@ select ord, free, claimed, claimed as done from ready
 
 UPDATE_ACCOUNT: Final = """
 update cards
-   set state = $3, blacklisted_at = $4, sealed_profile = $5, phone_index = $6,
+   set state = $3, sealed_profile = $5, phone_index = $6,
        revision = revision + 1,
        activated_at = case when $8 in ('activated', 'reopened') then $7 else activated_at end,
        closed_at = case when $3 = 'closed' then $7 end,
-       blacklist_reason = $9
+       blacklisted_at = case when $4 is not null then coalesce(blacklisted_at, $4) end,
+       blacklist_reason = case when $4 is not null then coalesce(blacklist_reason, $9) end
  where ehcid = $1 and revision = $2
 returning revision
 """

@@ -13,7 +13,7 @@ _PHONE_TAIL: Final = 4
 
 
 def masked_name(name: str) -> Masked:
-    """The name with its second character starred; a single character stays alone."""
+    """The name with its second character starred; a single character is starred itself."""
     if len(name) <= 1:
         return Masked("*" * len(name))
     return Masked(f"{name[0]}*{name[2:]}")

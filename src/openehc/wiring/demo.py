@@ -60,7 +60,7 @@ def _kept(profile: Path) -> DemoRegistry | None:
     try:
         told = json.loads(profile.read_text(encoding="utf-8"))
         return DemoRegistry(told["app_secret"], told["console_password"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
