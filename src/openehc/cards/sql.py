@@ -93,8 +93,10 @@ update cards
        revision = revision + 1,
        activated_at = case when $8 in ('activated', 'reopened') then $7 else activated_at end,
        closed_at = case when $3 = 'closed' then $7 end,
-       blacklisted_at = case when $4 is not null then coalesce(blacklisted_at, $4) end,
-       blacklist_reason = case when $4 is not null then coalesce(blacklist_reason, $9) end
+       blacklisted_at = case when $4::timestamptz is not null
+                             then coalesce(blacklisted_at, $4) end,
+       blacklist_reason = case when $4::timestamptz is not null
+                               then coalesce(blacklist_reason, $9) end
  where ehcid = $1 and revision = $2
 returning revision
 """

@@ -4,10 +4,11 @@ A fact carries the dimensions that the statistics of 附录E 6.2 count by, and n
 number or phone. Counting is not done here.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Final
+
+import msgspec
 
 from openehc.access.registry import Admission
 from openehc.cards.model import CardAccount
@@ -29,14 +30,17 @@ class Kind(StrEnum):
     VERIFY = "verify"
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(msgspec.Struct, frozen=True, gc=False):
     """For what a card is used, as the request says."""
 
     treatment_code: str | None = None
     office_code: str | None = None
     operator_id: str | None = None
     code_tag: str | None = None
+
+    def with_tag(self, code_tag: str) -> "Purpose":
+        """The same purpose, served with a code of this tag."""
+        return Purpose(self.treatment_code, self.office_code, self.operator_id, code_tag)
 
 
 NO_PURPOSE: Final = Purpose()

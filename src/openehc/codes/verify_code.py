@@ -52,12 +52,7 @@ class VerifyCode:
         code = parse_code(command.text)
         if isinstance(code, Refusal):
             return await self._record(code, None, command.purpose, command)
-        purpose = Purpose(
-            treatment_code=command.purpose.treatment_code,
-            office_code=command.purpose.office_code,
-            operator_id=command.purpose.operator_id,
-            code_tag=code.tag.value,
-        )
+        purpose = command.purpose.with_tag(code.tag.value)
         issuer = issuer_of(code, own=self.own, legacy=self.legacy)
         if issuer != self.own:
             found = await self.foreign.verify(

@@ -30,8 +30,23 @@ class Sm3Backend:
     keyed: Callable[[bytes, bytes], bytes]
 
 
-def _hashlib_digest(data: bytes) -> bytes:
-    return hashlib.new("sm3", data).digest()
+def _hashlib_digest() -> Callable[[bytes], bytes]:
+    """A digest that copies an empty context: finding one by name costs as much as hashing."""
+    try:
+        copy = hashlib.new("sm3").copy
+    except ValueError:
+        return _no_sm3
+
+    def digest(data: bytes) -> bytes:
+        context = copy()
+        context.update(data)
+        return context.digest()
+
+    return digest
+
+
+def _no_sm3(_data: bytes) -> bytes:
+    raise ValueError("this interpreter's OpenSSL has no SM3")
 
 
 def _hashlib_keyed(key: bytes, data: bytes) -> bytes:
@@ -50,7 +65,7 @@ def _library_keyed(key: bytes, data: bytes) -> bytes:
     return context.finalize()
 
 
-HASHLIB: Final = Sm3Backend("hashlib", _hashlib_digest, _hashlib_keyed)
+HASHLIB: Final = Sm3Backend("hashlib", _hashlib_digest(), _hashlib_keyed)
 CRYPTOGRAPHY: Final = Sm3Backend("cryptography", _library_digest, _library_keyed)
 
 

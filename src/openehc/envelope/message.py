@@ -24,10 +24,11 @@ class SignatureStyle(Enum):
     DIGEST = "digest"
     SIGN = "sign"
 
-    @property
-    def kind_field(self) -> str:
-        """The name of the field that tells the algorithm."""
-        return f"{self.value}_type"
+    kind_field: str
+
+    def __init__(self, value: str) -> None:
+        """`kind_field` names the field that tells the algorithm."""
+        self.kind_field = f"{value}_type"
 
 
 @dataclass(frozen=True, slots=True)

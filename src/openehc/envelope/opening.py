@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
+
 from openehc.envelope.message import Caller, Callers, OpenedRequest, ReplyHead, SignatureStyle
 from openehc.envelope.profile import UnreadableBiz, same_digest
 from openehc.envelope.reading import UnreadableJson, read_object
@@ -26,6 +28,7 @@ APP_ID_FIELDS: Final = ("app_id", "ehcnet_app_id", "echnet_app_id")
 _ECHO_LIMIT: Final = 64
 _WITHOUT_DIGEST: Final = frozenset({"digest"})
 _WITHOUT_SIGN: Final = frozenset({"digest", "sign"})
+_STYLES: Final = tuple(SignatureStyle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,7 @@ def open_request(
     if caller is None:
         raise Unopened(Refusal(Reason.APP_UNKNOWN), head)
     # 4. version, digest and cipher kinds; the reply can be signed from here on
-    head = ReplyHead(
-        app_id=head.app_id, app_id_field=head.app_id_field, method=method,
-        version=head.version, style=head.style, caller=caller,
-    )  # fmt: skip
+    head = msgspec.structs.replace(head, caller=caller)
     _require_kinds(fields, caller, head)
     # 5. the timestamp is fresh
     _require_fresh(fields, caller, rules, now, head)
@@ -100,28 +100,42 @@ def _text(fields: dict[str, Any], name: str) -> str:
 
 def _head(fields: dict[str, Any], method: str) -> ReplyHead:
     app_id_field = next((name for name in APP_ID_FIELDS if _text(fields, name)), "app_id")
-    signs = bool(_text(fields, "sign") or _text(fields, "sign_type"))
-    digests = bool(_text(fields, "digest") or _text(fields, "digest_type"))
     return ReplyHead(
         app_id=_text(fields, app_id_field)[:_ECHO_LIMIT],
         app_id_field=app_id_field,
         method=method[:_ECHO_LIMIT],
         version=_text(fields, "version")[:_ECHO_LIMIT],
-        style=SignatureStyle.SIGN if signs and not digests else SignatureStyle.DIGEST,
+        style=_style(fields),
     )
 
 
+def _style(fields: dict[str, Any]) -> SignatureStyle:
+    if fields.get("digest") or fields.get("digest_type"):
+        return SignatureStyle.DIGEST
+    if fields.get("sign") or fields.get("sign_type"):
+        return SignatureStyle.SIGN
+    return SignatureStyle.DIGEST
+
+
 def _require_common(fields: dict[str, Any], method: str, head: ReplyHead) -> None:
-    wrong = [name for name, value in fields.items() if not isinstance(value, str | None)]
-    if wrong and wrong != ["biz_content"]:
-        names = "、".join(sorted(name[:_ECHO_LIMIT] for name in wrong)[:10])
-        raise Unopened(Refusal(Reason.FIELDS_WRONG, f"公共参数应为字符串：{names}"), head)
+    for value in fields.values():
+        if type(value) is not str and value is not None:
+            _refuse_types(fields, head)
+            break
     if not head.app_id.strip():
         raise Unopened(Refusal(Reason.APP_ID_MISSING), head)
     if not _text(fields, "term_id").strip():
         raise Unopened(Refusal(Reason.TERM_ID_MISSING), head)
     if not method:
         raise Unopened(Refusal(Reason.METHOD_MISSING), head)
+
+
+def _refuse_types(fields: dict[str, Any], head: ReplyHead) -> None:
+    """Only biz_content may be something else than text: an object, when it is not encrypted."""
+    wrong = [name for name, value in fields.items() if not isinstance(value, str | None)]
+    if wrong != ["biz_content"]:
+        names = "、".join(sorted(name[:_ECHO_LIMIT] for name in wrong)[:10])
+        raise Unopened(Refusal(Reason.FIELDS_WRONG, f"公共参数应为字符串：{names}"), head)
 
 
 def _require_kinds(fields: dict[str, Any], caller: Caller, head: ReplyHead) -> None:
@@ -132,9 +146,9 @@ def _require_kinds(fields: dict[str, Any], caller: Caller, head: ReplyHead) -> N
     if _text(fields, "enc_type") not in profile.cipher_kinds:
         accepted = "、".join(sorted(profile.cipher_kinds))
         raise Unopened(Refusal(Reason.CIPHER_UNKNOWN, f"支持的enc_type：{accepted}"), head)
-    for style in SignatureStyle:
-        kind = _text(fields, style.kind_field)
-        if (kind or _text(fields, style.value)) and kind not in profile.digest_kinds:
+    for style in _STYLES:
+        kind = fields.get(style.kind_field)
+        if (kind or fields.get(style.value)) and kind not in profile.digest_kinds:
             accepted = "、".join(sorted(profile.digest_kinds))
             detail = f"支持的{style.kind_field}：{accepted}"
             raise Unopened(Refusal(Reason.DIGEST_KIND_UNKNOWN, detail), head)

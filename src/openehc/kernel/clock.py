@@ -5,6 +5,7 @@ Rules take the time as an argument; only the edges hold a `Clock`.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final, Protocol
 
 CHINA: Final = timezone(timedelta(hours=8), "CST")
@@ -42,6 +43,12 @@ class SetClock:
 
 def wire_time(moment: datetime) -> str:
     """`moment` as yyyyMMddHHmmss in +08:00, 14 digits."""
+    return _wire_second(moment.replace(microsecond=0))
+
+
+@lru_cache(maxsize=256)
+def _wire_second(moment: datetime) -> str:
+    """Kept, since all the messages of a second carry the same text."""
     return moment.astimezone(CHINA).strftime("%Y%m%d%H%M%S")
 
 
@@ -50,6 +57,7 @@ def china_day(moment: datetime) -> date:
     return moment.astimezone(CHINA).date()
 
 
+@lru_cache(maxsize=1024)
 def parse_wire_time(text: str) -> datetime | None:
     """The moment that yyyyMMddHHmmss in +08:00 names, in UTC; None when impossible."""
     if len(text) != 14 or not (text.isascii() and text.isdigit()):  # noqa: PLR2004 (the format's length)

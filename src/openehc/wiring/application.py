@@ -3,6 +3,7 @@
 Made anew in every worker process from a picklable `ApplicationFactory`.
 """
 
+import gc
 import logging
 import logging.handlers
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ class Application:
             if message["type"] == "lifespan.startup":
                 factory = self._factory
                 self._node = await start_node(factory.settings, factory.passphrase, factory.dsn)
+                settle_garbage_collector()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 if self._node:
@@ -79,6 +81,17 @@ async def _plain(send: Send, status: int, text: bytes) -> None:
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
+
+
+def settle_garbage_collector() -> None:
+    """Look for cycles seldom, and never among what was loaded at the start.
+
+    Requests make few cycles and many short-lived objects; the defaults spend a fifth
+    of a request's CPU on walking them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def configure_logging(settings: Settings) -> None:

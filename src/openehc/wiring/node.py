@@ -7,6 +7,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from openehc.access.registry import Registry
@@ -23,7 +24,6 @@ from openehc.console.authorisation_page import AuthorisationPage
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.module.soft import SoftCryptoModule
-from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.envelope.opening import OpeningRules
 from openehc.envelope.profile import NATIONAL
 from openehc.gateway.calls import Handler
@@ -40,6 +40,9 @@ from openehc.storage.notify import Listener
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
 from openehc.wiring.foreign import NoNetwork
+from openehc.wiring.rotation_cards import RotatingCardStore
+from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
+from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
 
 DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
@@ -68,6 +71,8 @@ class Node:
     page: AuthorisationPage
     request_log: RequestLog
     listener: Listener
+    keys: KeyRing
+    filled_at: datetime | None
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
     async def stop(self) -> None:
@@ -80,11 +85,12 @@ class Node:
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()
+        await self.keys.leave()
         await self.database.close()
 
     async def ready(self) -> bool:
         """Whether requests can be served now: registers loaded, database and module answer."""
-        if not self.registry.loaded:
+        if not (self.registry.loaded and self.keys.fresh):
             return False
         try:
             await self.database.fetchval("select 1")
@@ -107,6 +113,8 @@ class _Base:
     cards: CardStore
     codes: CodeStore
     module: CryptoModule
+    keys: KeyRing
+    filled_at: datetime | None
 
 
 async def start_node(
@@ -126,6 +134,7 @@ async def start_node(
     node = _assemble(base)
     node.listener.start()
     node.tasks += [
+        asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
         asyncio.create_task(keep_partitions(node.database, DAILY_TABLES, base.clock, every=_HOUR)),
     ]
@@ -139,8 +148,8 @@ async def _base(
     refuse_public_keys_in_production(keys, settings.mode)
     entropy = SystemEntropy()
     database = await Database.connect(dsn, size=POOL_SIZE, name="openehc")
-    sealer = ProfileSealer(keys.sealing, current=keys.sealing_current)
-    cards = CardStore(database, sealer, BlindIndexer(keys.blind_index), entropy)
+    ring = KeyRing(lambda: open_key_file(settings.key_file, passphrase), keys, database, entropy)
+    cards = RotatingCardStore(database, ring, entropy)
     return _Base(
         settings=settings,
         dsn=dsn,
@@ -148,10 +157,12 @@ async def _base(
         entropy=entropy,
         database=database,
         registry=Registry(profiles={NATIONAL.name: NATIONAL}),
-        access=AccessStore(database, sealer, entropy),
+        access=AccessStore(database, ring.sealer, entropy),
         cards=cards,
         codes=CodeStore(database, cards),
         module=module or SoftCryptoModule(keys.module),
+        keys=ring,
+        filled_at=keys.filled_at,
     )
 
 
@@ -183,7 +194,9 @@ def _assemble(base: _Base) -> Node:
         door=Door(pipeline, clock, request_log),
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
         request_log=request_log,
-        listener=_registry_listener(base),
+        listener=_listener(base),
+        keys=base.keys,
+        filled_at=base.filled_at,
     )
 
 
@@ -207,13 +220,17 @@ def _handlers(base: _Base, verify: VerifyCode, change: ChangeCard) -> dict[str, 
     return card_methods.handlers() | code_methods.handlers()
 
 
-def _registry_listener(base: _Base) -> Listener:
+def _listener(base: _Base) -> Listener:
     registry, access = base.registry, base.access
 
     async def reload() -> None:
+        await base.keys.renew_or_tell()  # first: the registers may be sealed under a new key
         registry.replace(await access.registers())
 
-    async def changed(_channel: str, _payload: str) -> None:
-        await reload()
+    async def changed(channel: str, _payload: str) -> None:
+        if channel == KEYS_CHANNEL:
+            await base.keys.renew_or_tell()
+        else:
+            await reload()
 
-    return Listener(base.dsn, [CHANNEL], changed, reload)
+    return Listener(base.dsn, [CHANNEL, KEYS_CHANNEL], changed, reload)

@@ -17,7 +17,6 @@ from types import FrameType
 from typing import Final, NoReturn
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
@@ -32,7 +31,8 @@ from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.application import ApplicationFactory
 from openehc.wiring.node import DAILY_TABLES
-from openehc.wiring.settings import Settings
+from openehc.wiring.settings import Settings, WrongSettings
+from openehc.wiring.supervising import SocketEach, bind_sockets
 
 BACKLOG: Final = 4096
 """Below this, 1,000 clients that connect at once overflow the queue of connections."""
@@ -125,8 +125,11 @@ def run_workers(
         log_config=None, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False, date_header=False, proxy_headers=False,
     )  # fmt: skip
-    socket = config.bind_socket()
-    supervisor = Multiprocess(config, sockets=[socket])
+    try:
+        sockets = bind_sockets(config)
+    except OSError as error:
+        raise WrongSettings(f"{settings.host}:{settings.port}: {error.strerror}") from None
+    supervisor = SocketEach(config, sockets=sockets)
     announcer = threading.Thread(
         target=_announce, args=(settings, supervisor.should_exit, on_ready), daemon=True
     )
@@ -134,7 +137,8 @@ def run_workers(
     try:
         supervisor.run()
     finally:
-        socket.close()
+        for socket in sockets:
+            socket.close()
 
 
 def _announce(settings: Settings, ended: threading.Event, on_ready: Callable[[], None]) -> None:

@@ -62,6 +62,6 @@ def test_a_single_failure_keeps_the_table_from_saying_one_hundred() -> None:
 
 
 def test_the_last_line_counts_the_rows_that_met_their_budget() -> None:
-    rows = [MET, replace(MET, success=0.5)]
+    rows = [MET, MET, replace(MET, success=0.5)]
 
-    assert verdict_text(rows) == "1 of 2 rows met their budget"
+    assert verdict_text(rows) == "2 of 3 rows met their budget"

@@ -1,0 +1,175 @@
+"""The statements of a rotation: its state, and the rows that it writes anew.
+
+Row statements take the key of the last row that was done and a number of rows; they
+lock what they read, so that nobody changes a row between reading and writing it.
+"""
+
+from typing import Final
+
+LOCK: Final = "select pg_try_advisory_lock($1)"
+
+STATE: Final = """
+select epoch, sealing_version, index_version, kind, from_version, to_version, stage from key_state
+"""
+
+RUNNING: Final = """
+select rotation_id, kind, from_version, to_version, stage, step, position, rows_done
+  from key_rotations where stage <> 'done'
+"""
+
+LATEST: Final = """
+select kind, from_version, to_version, stage, rows_done, started_at, finished_at
+  from key_rotations order by rotation_id desc limit 20
+"""
+
+BEGIN: Final = """
+insert into key_rotations (kind, from_version, to_version) values ($1, $2, $3)
+"""
+
+STATE_BEGUN: Final = """
+update key_state
+   set epoch = epoch + 1, kind = $1, from_version = $2, to_version = $3, stage = 'spread'
+"""
+
+ROTATION_STAGE: Final = """
+update key_rotations
+   set stage = $1, step = '', position = '', rows_done = 0, changed_at = now()
+ where stage <> 'done'
+"""
+
+STATE_STAGE: Final = "update key_state set epoch = epoch + 1, stage = $1"
+
+ROTATION_DONE: Final = """
+update key_rotations set stage = 'done', changed_at = now(), finished_at = now()
+ where stage <> 'done'
+"""
+
+STATE_DONE: Final = """
+update key_state
+   set epoch = epoch + 1,
+       sealing_version = case kind when 'sealing' then to_version else sealing_version end,
+       index_version = case kind when 'blind-index' then to_version else index_version end,
+       kind = null, from_version = null, to_version = null, stage = null
+"""
+
+PROGRESS: Final = """
+update key_rotations
+   set step = $1, position = $2, rows_done = rows_done + $3, changed_at = now()
+ where stage <> 'done'
+"""
+
+TELL: Final = "select pg_notify('keys', '')"
+
+BEHIND: Final = """
+select r.described from key_readers r, key_state s
+ where r.epoch < s.epoch and r.seen_at > clock_timestamp() - make_interval(secs => $1)
+ order by r.described
+"""
+
+FORGET_SILENT: Final = """
+delete from key_readers where seen_at < clock_timestamp() - make_interval(secs => $1)
+"""
+
+# ---------------------------------------------------------------- sealed values
+
+CARDS_UNDER_OTHERS: Final = """
+select ehcid, sealed_profile as sealed from cards
+ where ehcid > $1 and substring(sealed_profile from 1 for 2) <> $2
+ order by ehcid limit $3 for no key update
+"""
+
+RESEAL_CARD: Final = """
+update cards set sealed_profile = n.sealed
+  from unnest($1::bytea[], $2::bytea[]) as n (key, sealed) where ehcid = n.key
+"""
+
+PHOTOS_UNDER_OTHERS: Final = """
+select ehcid, sealed_photo as sealed from card_photos
+ where ehcid > $1 and substring(sealed_photo from 1 for 2) <> $2
+ order by ehcid limit $3 for no key update
+"""
+
+RESEAL_PHOTO: Final = """
+update card_photos set sealed_photo = n.sealed
+  from unnest($1::bytea[], $2::bytea[]) as n (key, sealed) where ehcid = n.key
+"""
+
+# An account has few earlier states; all of one account are written together.
+HISTORY_UNDER_OTHERS: Final = """
+select ehcid, revision, sealed_before as sealed from card_history
+ where ehcid in (
+           select distinct ehcid from card_history
+            where ehcid > $1 and substring(sealed_before from 1 for 2) <> $2
+            order by ehcid limit $3
+       )
+   and substring(sealed_before from 1 for 2) <> $2
+ order by ehcid, revision for no key update
+"""
+
+RESEAL_HISTORY: Final = """
+update card_history set sealed_before = n.sealed
+  from unnest($1::bytea[], $2::bytea[], $3::int[]) as n (key, sealed, revision)
+ where ehcid = n.key and card_history.revision = n.revision
+"""
+
+SECRETS_UNDER_OTHERS: Final = """
+select app_id, sealed_secret as sealed from applications
+ where app_id > $1 and substring(sealed_secret from 1 for 2) <> $2
+ order by app_id limit $3 for no key update
+"""
+
+RESEAL_APPLICATION: Final = """
+update applications set sealed_secret = n.sealed
+  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
+"""
+
+SEALED_UNDER: Final = """
+select (select count(*) from cards where substring(sealed_profile from 1 for 2) = $1)
+     + (select count(*) from card_photos where substring(sealed_photo from 1 for 2) = $1)
+     + (select count(*) from card_history where substring(sealed_before from 1 for 2) = $1)
+     + (select count(*) from applications where substring(sealed_secret from 1 for 2) = $1)
+"""
+
+ALL_SEALED: Final = """
+select (select count(*) from cards) + (select count(*) from card_photos)
+     + (select count(sealed_before) from card_history) + (select count(*) from applications)
+"""
+
+# ---------------------------------------------------------------- blind indexes
+
+CARDS_TO_INDEX: Final = """
+select ehcid, state, sealed_profile, blacklisted_at is not null as blacklisted, revision
+  from cards where ehcid > $1 order by ehcid limit $2 for no key update
+"""
+
+ALL_CARDS: Final = "select count(*) from cards"
+
+# The shared lock waits for whoever frees the document at this moment; then the row is gone.
+INDEX_DOCUMENTS: Final = """
+insert into card_documents (document_index, ehcid)
+select n.new, d.ehcid
+  from unnest($1::bytea[], $2::bytea[], $3::bytea[]) as n (ehcid, old, new)
+  join card_documents d on d.document_index = n.old and d.ehcid = n.ehcid
+   for share of d
+on conflict do nothing
+"""
+
+INDEX_CARDS: Final = """
+update cards set phone_index = n.phone, name_index = n.name
+  from unnest($1::bytea[], $2::bytea[], $3::bytea[]) as n (key, phone, name) where ehcid = n.key
+"""
+
+INDEX_LINKS: Final = """
+insert into card_links (ehcid, card_index, bound_at)
+select l.ehcid, n.new, l.bound_at
+  from unnest($1::bytea[], $2::bytea[], $3::bytea[]) as n (ehcid, old, new)
+  join card_links l on l.ehcid = n.ehcid and l.card_index = n.old
+on conflict do nothing
+"""
+
+SWEEP_DOCUMENTS: Final = "delete from card_documents where document_index = any($1::bytea[])"
+
+SWEEP_LINKS: Final = """
+delete from card_links l using unnest($1::bytea[], $2::bytea[]) as n (ehcid, old)
+ where l.ehcid = n.ehcid and l.card_index = n.old
+"""

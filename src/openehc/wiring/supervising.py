@@ -1,0 +1,64 @@
+"""Workers with a listening socket each, kept alive by uvicorn's supervisor.
+
+On one shared socket the worker that wakes first takes a whole burst of connections
+and the others idle; with one socket each the kernel spreads them. The sockets belong
+to the parent: while a worker is started anew, its connections wait and are not refused.
+Where the system cannot share a port (Windows), all workers share one socket.
+"""
+
+import socket
+from typing import Final
+
+from uvicorn import Config
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+_CAN_SHARE: Final = hasattr(socket, "SO_REUSEPORT")
+
+
+def bind_sockets(config: Config) -> list[socket.socket]:
+    """A bound socket for each worker, all on one port; raises OSError when it is taken."""
+    family = socket.AF_INET6 if config.host and ":" in config.host else socket.AF_INET
+    with socket.socket(family=family) as probe:  # another program may not share the port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((config.host, config.port))
+    return [_bound(config, family) for _ in range(config.workers if _CAN_SHARE else 1)]
+
+
+def _bound(config: Config, family: socket.AddressFamily) -> socket.socket:
+    bound = socket.socket(family=family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if _CAN_SHARE:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((config.host, config.port))
+    bound.set_inheritable(True)
+    return bound
+
+
+class SocketEach(Multiprocess):
+    """uvicorn's supervisor with the n-th socket for the n-th worker."""
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        for slot in range(self.processes_num):
+            self.processes.append(self._started(slot))
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that died or hang; give up when one cannot start at all."""
+        for slot, process in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            self.processes[slot] = self._started(slot)
+
+    def _started(self, slot: int) -> Process:
+        process = Process(self.config, [self.sockets[slot % len(self.sockets)]])
+        process.start()
+        return process
