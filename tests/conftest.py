@@ -1,18 +1,22 @@
-"""What every test run has: the modules of tests/support, each loaded as a plugin.
+"""What every test run has: the modules of tests/support that hold fixtures.
 
-So a fixture is found wherever it is asked for, and a new file there needs no entry here.
+A new one needs no entry here. A module without fixtures is left to those who import it.
 """
 
 from pathlib import Path
 
 import pytest
 
-# Before any of them is loaded: they import each other, in whatever order.
 pytest.register_assert_rewrite("tests.support")
 
-_SUPPORT = Path(__file__).with_name("support")
+_SUPPORT = sorted(Path(__file__).with_name("support").glob("*.py"))
 
 pytest_plugins = [
     "pytester",
-    *(f"tests.support.{path.stem}" for path in sorted(_SUPPORT.glob("*.py"))),
+    "tests.support.conformance_plugin",
+    *(
+        f"tests.support.{path.stem}"
+        for path in _SUPPORT
+        if "\n@pytest.fixture" in path.read_text(encoding="utf-8")
+    ),
 ]

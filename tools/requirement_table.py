@@ -40,8 +40,7 @@ class Requirement:
         document, _, rest = self.clause.partition(" ")
         if document == "004":
             return document
-        head = rest.split(" ")[0]
-        return f"{document} {head if head.startswith('附录') else head.split('.')[0]}"
+        return f"{document} {rest.split(' ')[0].split('.')[0]}"
 
 
 def load_requirements(path: Path) -> tuple[Requirement, ...]:

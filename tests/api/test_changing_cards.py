@@ -156,6 +156,19 @@ async def test_a_later_default_takes_the_place_of_the_earlier(
     assert _numbers(reply) == {"A-1": "N", "A-2": "Y"}
 
 
+async def test_a_card_bound_earlier_can_be_made_the_default_again(
+    client: GatewayClient, card: dict[str, Any]
+) -> None:
+    first = {"card_type": "L3", "card_no": "A-1", "is_default": "Y"}
+    second = {"card_type": "L3", "card_no": "A-2", "is_default": "Y"}
+    for each in (first, second):
+        await client.call(ALTERLINK, _link(card, "bind", each))
+
+    reply = (await client.call(ALTERLINK, _link(card, "bind", first))).biz
+
+    assert _numbers(reply) == {"A-1": "Y", "A-2": "N"}
+
+
 async def test_unbinding_the_default_makes_another_card_the_default(
     client: GatewayClient, card: dict[str, Any]
 ) -> None:
@@ -255,7 +268,7 @@ async def _change(node: RunningNode, card: dict[str, Any], change: Change, step:
     assert isinstance(admission, Admission)
     command = ChangeCommand(
         admission=admission, ehcid=bytes.fromhex(card["ehealth_card_id"]), change=change,
-        serial=None, external_serial="", now=node.clock.now(),
+        serial=None, external_serial="", now=node.clock.now(), reason="测试",
     )  # fmt: skip
     await node.parts.change_card(command, step)
 
@@ -269,6 +282,22 @@ async def test_a_black_listed_card_is_refused_at_the_window(
     reply = await client.call(VERIFY, verification(card["ehealth_code"]))
 
     assert (reply.code, reply.message) == ("9998", "交易失败：电子健康卡已列入黑名单")
+
+
+async def test_closing_a_black_listed_card_keeps_when_and_why_it_was_listed(
+    node: RunningNode, client: GatewayClient, card: dict[str, Any]
+) -> None:
+    listed_at = node.clock.now()
+    await _change(node, card, Change.BLACKLISTED, blacklisting)
+    node.clock.advance(seconds=60)
+    await client.call(CLOSE, closing(card["ehealth_card_id"]))
+
+    rows = await node.rows(
+        "select blacklisted_at, blacklist_reason from cards where ehcid = $1",
+        bytes.fromhex(card["ehealth_card_id"]),
+    )
+
+    assert rows == [{"blacklisted_at": listed_at, "blacklist_reason": "测试"}]
 
 
 async def test_a_black_listed_person_cannot_register_anew(

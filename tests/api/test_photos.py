@@ -21,6 +21,14 @@ def _jpeg() -> bytes:
     return file.getvalue()
 
 
+def _noisy() -> bytes:
+    """A JPEG that is mostly picture, little header."""
+    file = io.BytesIO()
+    noise = random.Random(7).randbytes(120 * 160 * 3)
+    Image.frombytes("RGB", (120, 160), noise).save(file, "JPEG")
+    return file.getvalue()
+
+
 def _jpeg_of(size: int) -> bytes:
     """A whole JPEG of exactly `size` bytes: comments fill it up."""
     small = _jpeg()
@@ -80,9 +88,10 @@ def _png() -> bytes:
     [
         (_png(), "不是完整的JPEG照片"),
         (_jpeg()[:-200], "不是完整的JPEG照片"),
+        (_noisy()[:-200], "不是完整的JPEG照片"),
         (_jpeg_of(LIMIT + 1), "照片超过512KB"),
     ],
-    ids=["a PNG", "truncated", "one byte too large"],
+    ids=["a PNG", "cut off in its tables", "cut off in the picture", "one byte too large"],
 )
 async def test_a_photo_that_is_no_good_is_refused(
     client: GatewayClient, photo: bytes, problem: str

@@ -155,6 +155,17 @@ class TestOrder:
 
         assert await module.make_valid(at(2)) == await valid_at(2)
 
+    async def test_a_connection_that_brings_no_answer_is_closed(
+        self, stack: AsyncExitStack, machine: CryptoMachine
+    ) -> None:
+        module = await module_over(stack, machine, settings=IMPATIENT)
+        machine.manner = Manner.SILENT
+
+        with pytest.raises(MachineDown):
+            await module.make_valid(at(1))
+
+        await eventually(lambda: machine.open_connections == 0)
+
 
 class TestComingAndGoing:
     @pytest.mark.requirement("G2-A-5.5-6")
@@ -207,6 +218,22 @@ class TestComingAndGoing:
 
         assert [one.serves for one in module.machines()] == [False, True]
 
+    async def test_calls_that_wait_for_a_dead_machine_go_elsewhere(
+        self, stack: AsyncExitStack, pair: Pair
+    ) -> None:
+        settings = MachineSettings(
+            connections=1,
+            call_seconds=0.5,
+            answer_seconds=20.0,
+            ejection=EjectionRules(failures=1, first_pause=60.0, longest_pause=60.0),
+        )
+        module = await module_over(stack, *pair, settings=settings)
+        pair.first.manner = Manner.SILENT
+
+        await asyncio.gather(*(module.make_valid(at(s)) for s in range(10)))
+
+        assert pair.first.commands["S3"] == 1
+
     async def test_a_machine_that_came_back_gets_work_again(
         self, stack: AsyncExitStack, pair: Pair
     ) -> None:
@@ -254,6 +281,15 @@ class TestComingAndGoing:
 
         await machine.stop()
         await machine.start()
+
+        assert await module.make_valid(at(2)) == await valid_at(2)
+
+    async def test_a_connection_that_was_closed_while_idle_costs_no_call(
+        self, stack: AsyncExitStack, machine: CryptoMachine
+    ) -> None:
+        module = await module_over(stack, machine)
+        await module.make_valid(at(1))
+        machine.manner, machine.times = Manner.CLOSING, 1
 
         assert await module.make_valid(at(2)) == await valid_at(2)
 

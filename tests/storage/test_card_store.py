@@ -73,6 +73,17 @@ async def test_a_used_number_opens_no_account(stores: Stores) -> None:
     assert await stores.cards.by_ehcid(late.ehcid) is None
 
 
+async def test_a_number_that_another_process_works_on_opens_no_account(stores: Stores) -> None:
+    made, key = account(resident(18)), serial("busy")
+
+    async with stores.database.transaction() as other:
+        await other.fetch("select pg_advisory_xact_lock($1)", key.lock)
+        written = await stores.open(made, serial=key)
+
+    assert written.claim is Claim.IN_FLIGHT
+    assert await stores.cards.by_ehcid(made.ehcid) is None
+
+
 async def test_of_many_accounts_opened_at_once_for_one_document_one_is_saved(
     stores: Stores,
 ) -> None:

@@ -106,6 +106,18 @@ async def test_a_repeated_number_leaves_no_second_fact(stores: Stores, holder: C
     assert await stores.count("usage_facts") == before + 1
 
 
+async def test_a_number_that_another_process_works_on_verifies_nothing(
+    stores: Stores, holder: CardAccount
+) -> None:
+    key = serial("busy")
+
+    async with stores.database.transaction() as other:
+        await other.fetch("select pg_advisory_xact_lock($1)", key.lock)
+        claim = await stores.codes.save_verification(fact(Kind.VERIFY, holder), serial=key)
+
+    assert claim is Claim.IN_FLIGHT
+
+
 async def test_among_many_verifications_in_one_batch_one_is_the_first(
     stores: Stores, holder: CardAccount
 ) -> None:

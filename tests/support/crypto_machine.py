@@ -58,6 +58,7 @@ class CryptoMachine:
 
     def __init__(self, keys: ModuleKeys = PUBLIC_TEST_KEYS, *, delay: float = 0.2) -> None:
         self.manner = Manner.WELL
+        self.times: int | None = None  # after so many requests it answers well again
         self.spared: frozenset[str] = frozenset()  # commands that are answered well all the same
         self.delay = delay
         self.port = 0
@@ -70,8 +71,12 @@ class CryptoMachine:
             PROTECT_INDEX: keys.protect_key,
         }
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._streams: dict[asyncio.StreamReader, asyncio.StreamWriter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_connections(self) -> int:
+        return sum(not reader.at_eof() for reader in self._streams)
 
     @property
     def address(self) -> MachineAddress:
@@ -99,7 +104,7 @@ class CryptoMachine:
         if self._server is None:
             return
         self._server.close()
-        for writer in tuple(self._writers):
+        for writer in tuple(self._streams.values()):
             writer.transport.abort()
         for task in tuple(self._tasks):
             task.cancel()
@@ -111,7 +116,7 @@ class CryptoMachine:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self._writers.add(writer)
+        self._streams[reader] = writer
         self.connections += 1
         try:
             while True:
@@ -124,7 +129,7 @@ class CryptoMachine:
             pass  # stopped; the server's own callback would complain about it
         finally:
             self._tasks.discard(task)
-            self._writers.discard(writer)
+            del self._streams[reader]
             writer.close()
 
     async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> None:
@@ -133,7 +138,7 @@ class CryptoMachine:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            manner = Manner.WELL if command in self.spared else self.manner
+            manner = self._manner_towards(command)
             if manner in (Manner.LATE, Manner.SILENT):
                 await asyncio.sleep(self.delay if manner is Manner.LATE else 3600)
             writer.write(self._wire(message, manner))
@@ -145,6 +150,13 @@ class CryptoMachine:
             await writer.drain()
         finally:
             self.at_once -= 1
+
+    def _manner_towards(self, command: str) -> Manner:
+        if command in self.spared or self.times == 0:
+            return Manner.WELL
+        if self.times is not None:
+            self.times -= 1
+        return self.manner
 
     def _wire(self, message: bytes, manner: Manner) -> bytes:
         reply = self.reply_to(message, manner)

@@ -44,9 +44,7 @@ class World:
         """Both lists one hour old; `revoked` stands in the list of the issuing authority."""
         made = now - timedelta(hours=1)
         top = self.root.revocation_list([], number=1, made=made, next_due=made + 7 * DAY)
-        lower = self.issuing.revocation_list(
-            revoked, number=1, made=made, next_due=made + 7 * DAY
-        )
+        lower = self.issuing.revocation_list(revoked, number=1, made=made, next_due=made + 7 * DAY)
         trust = TrustList().trusting(self.root.certificate)
         return trust.with_revocations(top).with_revocations(lower)
 
@@ -67,13 +65,15 @@ def world(name: str = "North") -> World:
         Subject(f"{name} issuing"), key=Sm2PrivateKey.generate(), validity=years(10),
         entropy=entropy,
     )  # fmt: skip
-    holders = (
-        _holder(issuing, profile, entropy)
-        for profile in (
-            Profile.NODE_SIGNING, Profile.NODE_ENCRYPTION, Profile.PERSON, Profile.TIMESTAMP,
-        )
-    )  # fmt: skip
-    return World(root, issuing, *holders, entropy=entropy)
+    return World(
+        root=root,
+        issuing=issuing,
+        node=_holder(issuing, Profile.NODE_SIGNING, entropy),
+        receiver=_holder(issuing, Profile.NODE_ENCRYPTION, entropy),
+        person=_holder(issuing, Profile.PERSON, entropy),
+        clock=_holder(issuing, Profile.TIMESTAMP, entropy),
+        entropy=entropy,
+    )
 
 
 def _holder(
@@ -88,9 +88,9 @@ def _holder(
     return Signer(certificate, key, (authority.certificate,))
 
 
-def openssl(*arguments: str | Path, given: bytes = b"") -> bytes:
-    """Run the `openssl` command; fails the test when the command says no."""
+def openssl(*arguments: str | Path) -> bytes:
+    """What the `openssl` command writes; fails the test when the command says no."""
     command = ["openssl", *map(str, arguments)]
-    done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
-    return done.stdout + done.stderr
+    return done.stdout

@@ -191,7 +191,7 @@ u32 SDF_CloseDevice(void *handle) {
     Device *device = FIND(M.devices, handle);
     NEED(device, INARGERR);
     for (int i = 0; i < SESSIONS; i++)
-        if (M.sessions[i].used && M.sessions[i].device == device) drop_session(&M.sessions[i]);
+        NEED(!M.sessions[i].used || M.sessions[i].device != device, STEPERR);
     device->used = 0;
     return leave(OK);
 }

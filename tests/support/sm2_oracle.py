@@ -29,7 +29,7 @@ def oracle_public(scalar: bytes) -> bytes:
 
 
 def oracle_sign(scalar: bytes, data: bytes, *, identity: bytes = ID) -> bytes:
-    """r || s; `identity` may be wrong, but gmalg wants one byte or more."""
+    """R || s; `identity` may be wrong, but gmalg wants one byte or more."""
     r, s = gmalg.SM2(scalar, identity, oracle_public(scalar)).sign(data)
     return bytes(r.rjust(32, b"\0") + s.rjust(32, b"\0"))
 

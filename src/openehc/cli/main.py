@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "demo": ("openehc.cli.serve_commands", "demo"),
     "call": ("openehc.cli.call_command", "call"),
     "vectors": ("openehc.cli.vectors_command", "vectors_command"),
+    "keys": ("openehc.cli.keys_command", "keys"),
 }
 
 

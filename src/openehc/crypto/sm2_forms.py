@@ -37,7 +37,7 @@ _BARE_PKCS8_HEAD: Final = (
 
 _INTEGER: Final = 0x02
 _OCTET_STRING: Final = 0x04
-_SEQUENCE: Final = 0x30
+SEQUENCE: Final = 0x30
 _LINE: Final = 64
 _SHORT_FORM: Final = 0x80
 
@@ -79,14 +79,26 @@ def der(tag: int, *parts: bytes) -> bytes:
     return bytes((tag, _SHORT_FORM | len(length))) + length + body
 
 
+def signed_part(signed: bytes) -> bytes:
+    """The first member of a DER SEQUENCE, octet by octet as it was signed; raises ValueError.
+
+    For certificates and their like: a library that reads and writes again may tidy up.
+    """
+    body, after = split_der(SEQUENCE, signed)
+    _, rest = split_der(SEQUENCE, body)
+    if after:
+        raise ValueError("something follows")
+    return body[: len(body) - len(rest)]
+
+
 def _der_integer(octets: bytes) -> bytes:
     """A DER INTEGER of an unsigned big-endian number."""
     shortest = octets.lstrip(b"\0") or b"\0"
     return der(_INTEGER, b"\0" if shortest[0] & 0x80 else b"", shortest)
 
 
-def _split(tag: int, data: bytes) -> tuple[bytes, bytes]:
-    """Body of the first DER value and what follows; raises ValueError."""
+def split_der(tag: int, data: bytes) -> tuple[bytes, bytes]:
+    """Body of the first DER value, which has this tag, and what follows; raises ValueError."""
     if len(data) < 2 or data[0] != tag:  # noqa: PLR2004 (tag and length)
         raise ValueError("another value was expected")
     size, head = data[1], 2
@@ -101,7 +113,7 @@ def _split(tag: int, data: bytes) -> tuple[bytes, bytes]:
 
 def _split_number(data: bytes) -> tuple[bytes, bytes]:
     """A DER INTEGER of at most 256 bits as 32 bytes, and what follows; raises ValueError."""
-    body, rest = _split(_INTEGER, data)
+    body, rest = split_der(_INTEGER, data)
     number = body.lstrip(b"\0")
     if len(number) > _COORDINATE or der(_INTEGER, body) != _der_integer(number):
         raise ValueError("the number is negative, too large, or not in its one DER form")
@@ -172,7 +184,7 @@ def key_in_pkcs8(info: bytes) -> tuple[bytes, bytes | None]:
 def raw_signature(signature: bytes) -> bytes:
     """The 64 bytes r || s of a DER signature; raises `SignatureWrong`."""
     try:
-        body, after = _split(_SEQUENCE, signature)
+        body, after = split_der(SEQUENCE, signature)
         r, rest = _split_number(body)
         s, rest = _split_number(rest)
     except ValueError as broken:
@@ -184,7 +196,7 @@ def raw_signature(signature: bytes) -> bytes:
 
 def der_signature(raw: bytes) -> bytes:
     """SM2Signature of r || s (GM/T 0009 7.3)."""
-    return der(_SEQUENCE, _der_integer(raw[:_COORDINATE]), _der_integer(raw[_COORDINATE:]))
+    return der(SEQUENCE, _der_integer(raw[:_COORDINATE]), _der_integer(raw[_COORDINATE:]))
 
 
 def der_ciphertexts(ciphertext: bytes) -> Iterator[bytes]:
@@ -210,11 +222,11 @@ def raw_ciphertext(ciphertext: bytes) -> bytes:
 
 
 def _fields_of(ciphertext: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    body, after = _split(_SEQUENCE, ciphertext)
+    body, after = split_der(SEQUENCE, ciphertext)
     x, rest = _split_number(body)
     y, rest = _split_number(rest)
-    c3, rest = _split(_OCTET_STRING, rest)
-    c2, rest = _split(_OCTET_STRING, rest)
+    c3, rest = split_der(_OCTET_STRING, rest)
+    c2, rest = split_der(_OCTET_STRING, rest)
     if after or rest or len(c3) != HASH_SIZE or not c2:
         raise ValueError("something follows, or the hash or the text has a wrong size")
     return x, y, c3, c2
@@ -232,7 +244,7 @@ def _from_raw(raw: bytes) -> Iterator[bytes]:
     c3_at, c2_at = 2 * _COORDINATE, 2 * _COORDINATE + HASH_SIZE
     if len(raw) > c2_at:
         yield der(
-            _SEQUENCE,
+            SEQUENCE,
             _der_integer(raw[:_COORDINATE]),
             _der_integer(raw[_COORDINATE:c3_at]),
             der(_OCTET_STRING, raw[c3_at:c2_at]),

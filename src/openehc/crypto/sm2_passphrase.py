@@ -68,7 +68,7 @@ def decrypted(content: bytes, passphrase: str) -> bytes:
         sealed = keys.EncryptedPrivateKeyInfo.load(content, strict=True)
         key, iv = _opening_key(sealed["encryption_algorithm"], passphrase)
         data = sealed["encrypted_data"].native
-    except (ValueError, TypeError, KeyError) as broken:
+    except (ValueError, TypeError, LookupError, AttributeError) as broken:
         raise KeyMalformed(f"not a private key encrypted with PBES2 and SM4: {broken}") from None
     try:
         return cbc_decrypt(key, data, iv=iv)

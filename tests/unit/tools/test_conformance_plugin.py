@@ -232,12 +232,13 @@ class TestResults:
 
         assert _outcomes(pytester) == {"test_proves": "passed"}
 
+    @pytest.mark.parametrize("arguments", [[], ["--continue-on-collection-errors"]], ids=str)
     def test_a_run_that_broke_while_collecting_leaves_no_whole_result(
-        self, run: Run, pytester: pytest.Pytester
+        self, run: Run, pytester: pytest.Pytester, arguments: list[str]
     ) -> None:
         run(TWO_TESTS)
 
-        run("import nothing_of_that_name\n")
+        run("import nothing_of_that_name\n", *arguments)
 
         assert not (pytester.path / COMPLETE).exists()
 

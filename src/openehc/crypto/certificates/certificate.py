@@ -20,9 +20,10 @@ from openehc.crypto.certificates.structures import (
     public_key_of,
     reading,
     require_sm2,
+    signature_in,
 )
 from openehc.crypto.sm2 import Sm2PublicKey
-from openehc.crypto.sm2_forms import pem_content, pem_of
+from openehc.crypto.sm2_forms import pem_content, pem_of, signed_part
 from openehc.crypto.sm3 import sm3
 
 _LABEL: Final = "CERTIFICATE"
@@ -111,8 +112,8 @@ def _parts(der: bytes) -> dict[str, Any]:
         "allowance": _allowance(parsed),
         "subject_key_id": parsed.key_identifier or b"",
         "issuer_key_id": parsed.authority_key_identifier or b"",
-        "signed_part": tbs.dump(),
-        "signature": parsed["signature_value"].native,
+        "signed_part": signed_part(der),
+        "signature": signature_in(parsed["signature_value"]),
     }
 
 

@@ -16,10 +16,11 @@ from openehc.crypto.certificates.structures import (
     public_key_of,
     reading,
     require_sm2,
+    signature_in,
     sm2_algorithm,
 )
 from openehc.crypto.sm2 import Sm2PrivateKey, Sm2PublicKey
-from openehc.crypto.sm2_forms import pem_content, pem_of
+from openehc.crypto.sm2_forms import pem_content, pem_of, signed_part
 
 _LABEL: Final = "CERTIFICATE REQUEST"
 
@@ -43,7 +44,7 @@ class CertificateRequest:
             info = parsed["certification_request_info"]
             require_sm2(parsed["signature_algorithm"])
             request = cls(der, Subject.from_name(info["subject"]), _key_in(info))
-            signature, data = parsed["signature"].native, info.dump()
+            signature, data = signature_in(parsed["signature"]), signed_part(der)
         check_signature(signature, data=data, key=request.key, whose=lambda: "request")
         return request
 

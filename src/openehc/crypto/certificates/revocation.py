@@ -12,9 +12,15 @@ from typing import Any, Final, Self
 
 from asn1crypto import crl
 
-from openehc.crypto.certificates.structures import Asn1, check_signature, reading, require_sm2
+from openehc.crypto.certificates.structures import (
+    Asn1,
+    check_signature,
+    reading,
+    require_sm2,
+    signature_in,
+)
 from openehc.crypto.sm2 import Sm2PublicKey
-from openehc.crypto.sm2_forms import pem_content, pem_of
+from openehc.crypto.sm2_forms import pem_content, pem_of, signed_part
 
 _LABEL: Final = "X509 CRL"
 
@@ -114,8 +120,8 @@ def _parts(der: bytes) -> dict[str, Any]:
         "made": tbs["this_update"].native,
         "next_due": tbs["next_update"].native,
         "entries": {entry.serial: entry for entry in map(_entry, tbs["revoked_certificates"])},
-        "signed_part": tbs.dump(),
-        "signature": parsed["signature"].native,
+        "signed_part": signed_part(der),
+        "signature": signature_in(parsed["signature"]),
     }
 
 

@@ -105,7 +105,7 @@ def reading(what: str) -> Iterator[None]:
     """Turn every complaint of the ASN.1 libraries into `CertificateMalformed`."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as broken:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as broken:
         if isinstance(broken, CertificateMalformed):
             raise
         raise CertificateMalformed(f"not {what}: {broken}") from None
@@ -118,6 +118,14 @@ def require_sm2(*algorithms: Asn1) -> None:
             raise ValueError("the signature algorithm is not SM2 with SM3")
         if not isinstance(algorithm["parameters"], core.Null | core.Void):
             raise ValueError("the signature algorithm has parameters")  # noqa: TRY004 (of the data)
+
+
+def signature_in(bits: Asn1) -> bytes:
+    """The octets of a BIT STRING that holds a signature; raises ValueError for odd bits."""
+    unused, octets = bits.contents[:1], bits.contents[1:]
+    if unused != b"\0":
+        raise ValueError("the signature does not consist of whole octets")
+    return bytes(octets)
 
 
 def check_signature(

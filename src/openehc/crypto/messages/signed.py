@@ -6,13 +6,14 @@ claims: only a timestamp proves them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from asn1crypto import cms, core, x509
+from asn1crypto import core, x509
 
 from openehc.crypto.certificates.certificate import Certificate
 from openehc.crypto.certificates.profiles import Purpose
+from openehc.crypto.certificates.structures import certificate_time
 from openehc.crypto.certificates.trust import TrustList
 from openehc.crypto.messages.errors import (
     MessageMalformed,
@@ -21,20 +22,29 @@ from openehc.crypto.messages.errors import (
     SignerUnknown,
 )
 from openehc.crypto.messages.structures import (
+    CONTENT_TYPE,
+    MESSAGE_DIGEST,
     SIGNATURE_NAMES,
+    SIGNING_TIME,
     SM2_SIGNATURE,
     SM3,
     VERSION,
     Asn1,
+    Attributes,
     ContentInfo,
+    ContentType,
     SignedData,
+    attribute,
+    attribute_value,
     content_of,
+    has_attribute,
     issuer_and_serial,
     points_to,
     reading,
     require,
 )
 from openehc.crypto.sm2 import SignatureWrong, SignedWithoutId, Sm2PrivateKey
+from openehc.crypto.sm2_forms import SEQUENCE, der
 from openehc.crypto.sm3 import sm3
 
 _SET: Final = 0x31
@@ -89,8 +99,8 @@ def sign_message(content: bytes, *, signer: Signer, claimed_time: datetime | Non
     """
     extra = []
     if claimed_time is not None:
-        moment = cms.Time({"utc_time": claimed_time.astimezone(UTC).replace(microsecond=0)})
-        extra.append(cms.CMSAttribute({"type": "signing_time", "values": [moment]}))
+        moment = certificate_time(claimed_time.replace(microsecond=0))
+        extra.append(attribute(SIGNING_TIME, moment))
     return signed_data(content, content_type="data", signer=signer, extra=extra)
 
 
@@ -107,10 +117,10 @@ def signed_data(
     }
     covered = content
     if extra:
-        attributes = cms.CMSAttributes(
+        attributes = Attributes(
             [
-                cms.CMSAttribute({"type": "content_type", "values": [info["content_type"].dotted]}),
-                cms.CMSAttribute({"type": "message_digest", "values": [sm3(content)]}),
+                attribute(CONTENT_TYPE, info["content_type"]),
+                attribute(MESSAGE_DIGEST, core.OctetString(sm3(content))),
                 *extra,
             ]
         )
@@ -160,7 +170,10 @@ def read_signed(
         carried = signed["certificates"] or []
         if len(carried) > _MOST_CERTIFICATES:
             raise ValueError(f"more than {_MOST_CERTIFICATES} certificates")
-        certificates = (*(Certificate.from_der(one.dump()) for one in carried), *known)
+        certificates = (
+            *(Certificate.from_der(der(SEQUENCE, one.contents)) for one in carried),
+            *known,
+        )
         infos = list(signed["signer_infos"])
     if not 1 <= len(infos) <= _MOST_SIGNERS:
         raise SignerUnknown(f"the message has {len(infos)} signers, not 1 to {_MOST_SIGNERS}")
@@ -188,7 +201,7 @@ def _check_signer(
         require(info["signature_algorithm"], SIGNATURE_NAMES)
         pointer, signature = info["issuer_and_serial"], info["signature"].native
         covered = _covered(info, content=content, content_type=content_type)
-    signer = next((one for one in certificates if points_to(pointer, one)), None)
+        signer = next((one for one in certificates if points_to(pointer, one)), None)
     if signer is None:
         raise SignerUnknown("the certificate of the signer is neither in the message nor known")
     try:
@@ -208,21 +221,12 @@ def _covered(info: Asn1, *, content: bytes, content_type: str) -> bytes:
         if content[:1] == bytes((_SET,)) and _reads_as_attributes(content):
             raise ValueError("the content reads as signed attributes")
         return content
-    if single_attribute(attributes, "content_type").dotted != _dotted(content_type):
+    if attribute_value(attributes, CONTENT_TYPE, ContentType).dotted != _dotted(content_type):
         raise ValueError("the signed content type is another one")
-    if single_attribute(attributes, "message_digest").native != sm3(content):
+    if attribute_value(attributes, MESSAGE_DIGEST, core.OctetString).native != sm3(content):
         raise MessageSignatureBroken("the signed digest is not that of the content")
     # the signature covers the attributes as a SET OF, whose tag the message replaces
-    octets: bytes = attributes.dump()
-    return bytes((_SET,)) + octets[1:]
-
-
-def single_attribute(attributes: Asn1, name: str) -> Asn1:
-    """The one value of a signed attribute; raises ValueError unless there is just one."""
-    found = [value for one in attributes if one["type"].native == name for value in one["values"]]
-    if len(found) != 1:
-        raise ValueError(f"the attribute {name} does not stand there once")
-    return found[0]
+    return der(_SET, attributes.contents)
 
 
 def _attributes(info: Asn1) -> Asn1:
@@ -232,16 +236,15 @@ def _attributes(info: Asn1) -> Asn1:
 
 def _reads_as_attributes(content: bytes) -> bool:
     try:
-        attributes = cms.CMSAttributes.load(content)
-        return any(one["type"].native == "message_digest" for one in attributes)
+        return has_attribute(Attributes.load(content), MESSAGE_DIGEST)
     except ValueError:
         return False
 
 
 def _claimed_time(attributes: Asn1) -> datetime | None:
-    if attributes is None or not any(one["type"].native == "signing_time" for one in attributes):
+    if attributes is None or not has_attribute(attributes, SIGNING_TIME):
         return None
-    moment: datetime = single_attribute(attributes, "signing_time").native
+    moment: datetime = attribute_value(attributes, SIGNING_TIME, x509.Time).native
     return moment
 
 

@@ -23,6 +23,11 @@ SM2_ENCRYPTION: Final = "1.2.156.10197.1.301.3"
 SIGNATURE_NAMES: Final = frozenset({SM2_SIGNATURE, "1.2.156.10197.1.501", "1.2.156.10197.1.301"})
 ENCRYPTION_NAMES: Final = frozenset({SM2_ENCRYPTION, "1.2.156.10197.1.301"})
 
+CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
+SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
+
 VERSION: Final = 1
 _LARGEST: Final = 64 * 1024 * 1024
 
@@ -76,6 +81,24 @@ class Algorithm(core.Sequence):  # type: ignore[misc] # as above
     ]
 
 
+class AttributeValues(core.SetOf):  # type: ignore[misc] # as above
+    """SET OF values of one attribute."""
+
+    _child_spec = core.Any
+
+
+class Attribute(core.Sequence):  # type: ignore[misc] # as above
+    """An attribute by number: the library's own names depend on what else was imported."""
+
+    _fields: Final = [("type", core.ObjectIdentifier), ("values", AttributeValues)]
+
+
+class Attributes(core.SetOf):  # type: ignore[misc] # as above
+    """SET OF attributes."""
+
+    _child_spec = Attribute
+
+
 class SignerInfo(core.Sequence):  # type: ignore[misc] # as above
     """GM/T 0010 8.2."""
 
@@ -83,10 +106,10 @@ class SignerInfo(core.Sequence):  # type: ignore[misc] # as above
         ("version", core.Integer),
         ("issuer_and_serial", cms.IssuerAndSerialNumber),
         ("digest_algorithm", algos.DigestAlgorithm),
-        ("attributes", cms.CMSAttributes, {"implicit": 0, "optional": True}),
+        ("attributes", Attributes, {"implicit": 0, "optional": True}),
         ("signature_algorithm", Algorithm),
         ("signature", core.OctetString),
-        ("unsigned_attributes", cms.CMSAttributes, {"implicit": 1, "optional": True}),
+        ("unsigned_attributes", Attributes, {"implicit": 1, "optional": True}),
     ]
 
 
@@ -156,7 +179,7 @@ def reading(what: str) -> Iterator[None]:
         yield
     except MessageRefused:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as broken:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as broken:
         raise MessageMalformed(f"not {what}: {broken}") from None
 
 
@@ -178,6 +201,24 @@ def require(algorithm: Asn1, allowed: str | frozenset[str]) -> None:
     named = algorithm["algorithm"].dotted
     if named != allowed and named not in allowed:
         raise ValueError(f"the algorithm {named} is not used here")
+
+
+def attribute(name: str, value: Asn1) -> Asn1:
+    """A signed attribute with one value."""
+    return Attribute({"type": name, "values": [core.Any(value)]})
+
+
+def attribute_value(attributes: Asn1, name: str, spec: type[Asn1]) -> Asn1:
+    """The one value of a signed attribute; raises ValueError unless there is just one."""
+    found = [value for one in attributes if one["type"].dotted == name for value in one["values"]]
+    if len(found) != 1:
+        raise ValueError(f"the attribute {name} does not stand there once")
+    return found[0].parse(spec)
+
+
+def has_attribute(attributes: Asn1, name: str) -> bool:
+    """Whether the attribute stands there at all."""
+    return any(one["type"].dotted == name for one in attributes)
 
 
 def issuer_and_serial(certificate: Certificate) -> Asn1:

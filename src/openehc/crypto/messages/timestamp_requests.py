@@ -11,6 +11,7 @@ from asn1crypto import core, tsp
 
 from openehc.crypto.messages.errors import MessageMalformed, StampDenied
 from openehc.crypto.messages.structures import SM3, Asn1, ContentInfo, reading, require
+from openehc.crypto.sm2_forms import SEQUENCE, der
 
 IMPRINT_SIZE: Final = 32
 _GRANTED: Final = frozenset({"granted", "granted_with_mods"})
@@ -104,7 +105,7 @@ def read_request(der: bytes) -> TimestampRequest:
         extended = bool(parsed["extensions"].native)
         imprint = parsed["message_imprint"]
         _ = imprint.native
-    except (ValueError, TypeError, KeyError, AttributeError) as broken:
+    except (ValueError, TypeError, LookupError, AttributeError) as broken:
         raise RequestDenied(Denial.BAD_DATA, f"not a timestamp request: {broken}") from None
     if version != "v1" or (nonce is not None and nonce.bit_length() > 8 * _LARGEST_NONCE):
         raise RequestDenied(Denial.BAD_REQUEST, "another version, or a nonce that is too long")
@@ -134,6 +135,6 @@ def token_in(reply: bytes) -> bytes:
         parsed = Reply.load(reply, strict=True)
         status = parsed["status"]["status"].native
         if status in _GRANTED:
-            return bytes(parsed["token"].dump())
+            return der(SEQUENCE, parsed["token"].contents)
         reasons = sorted(parsed["status"]["fail_info"].native or ())
     raise StampDenied(f"the authority answered {status}: {', '.join(reasons) or 'no reason'}")

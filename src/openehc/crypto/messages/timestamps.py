@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from asn1crypto import cms, tsp
+from asn1crypto import tsp
 
 from openehc.crypto.certificates.certificate import Certificate
 from openehc.crypto.certificates.profiles import Purpose, require_purpose
@@ -25,9 +25,16 @@ from openehc.crypto.messages.signed import (
     Signer,
     read_signed,
     signed_data,
-    single_attribute,
 )
-from openehc.crypto.messages.structures import SM3, Asn1, reading, require
+from openehc.crypto.messages.structures import (
+    SIGNING_CERTIFICATE_V2,
+    SM3,
+    Asn1,
+    attribute,
+    attribute_value,
+    reading,
+    require,
+)
 from openehc.crypto.messages.timestamp_requests import (
     Denial,
     RequestDenied,
@@ -95,9 +102,7 @@ class TimestampAuthority:
         }
         if request.nonce is not None:
             info["nonce"] = request.nonce
-        binding = cms.CMSAttribute(
-            {"type": "signing_certificate_v2", "values": [_binding(self.signer.certificate)]}
-        )
+        binding = attribute(SIGNING_CERTIFICATE_V2, _binding(self.signer.certificate))
         return signed_data(
             tsp.TSTInfo(info).dump(), content_type="timestamp", signer=self.signer, extra=[binding]
         )
@@ -140,16 +145,19 @@ def _accuracy(accuracy: timedelta) -> dict[str, int]:
     return {"seconds": seconds, **({"millis": millis} if millis else {})}
 
 
-def _binding(certificate: Certificate) -> dict[str, Asn1]:
+def _binding(certificate: Certificate) -> Asn1:
     """SigningCertificateV2 (RFC 5816) with SM3: nobody can put another certificate in."""
-    return {"certs": [{"hash_algorithm": {"algorithm": SM3}, "cert_hash": certificate.fingerprint}]}
+    bound = {"hash_algorithm": {"algorithm": SM3}, "cert_hash": certificate.fingerprint}
+    return tsp.SigningCertificateV2({"certs": [bound]})
 
 
 def _check_binding(read: ReadMessage) -> None:
     if len(read.signers) != 1 or read.attributes is None:
         raise MessageMalformed("a timestamp has one signer and signed attributes")
     with reading("a timestamp"):
-        bound = single_attribute(read.attributes, "signing_certificate_v2")["certs"][0]
+        bound = attribute_value(read.attributes, SIGNING_CERTIFICATE_V2, tsp.SigningCertificateV2)[
+            "certs"
+        ][0]
         require(bound["hash_algorithm"], SM3)
         if bound["cert_hash"].native != read.signers[0].fingerprint:
             raise ValueError("the token is bound to another certificate")

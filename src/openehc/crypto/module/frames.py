@@ -68,10 +68,9 @@ class MachineKeys:
             raise ValueError("a key type has three characters of 0-9 and A-Z")
 
     @classmethod
-    def of_version(cls, version: int) -> "MachineKeys":
-        """The places of the keys of `version`, counted from 1."""
-        safe_index = 102 + 2 * version
-        return cls(safe_index=safe_index, protect_index=safe_index + 1)
+    def of_version(cls, version: int, *, protect_index: int) -> "MachineKeys":
+        """The safe key of `version`, counted from 1, and the protect key where it was put."""
+        return cls(safe_index=102 + 2 * version, protect_index=protect_index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,10 +80,10 @@ class TestRequests:
 
 class TestKeys:
     def test_version_1_lies_at_104(self) -> None:
-        assert MachineKeys.of_version(1) == MachineKeys()
+        assert MachineKeys.of_version(1, protect_index=105) == MachineKeys()
 
     def test_each_version_lies_two_further(self) -> None:
-        assert MachineKeys.of_version(3).safe_index == 108
+        assert MachineKeys.of_version(3, protect_index=7) == MachineKeys(108, 7)
 
     @pytest.mark.parametrize("index", [-1, 10_000])
     def test_a_safe_key_index_that_four_digits_cannot_say_is_refused(self, index: int) -> None:

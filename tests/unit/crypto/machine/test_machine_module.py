@@ -112,7 +112,7 @@ class TestConnections:
 
         await module.close()
 
-        await eventually(lambda: not machine._writers)
+        await eventually(lambda: machine.open_connections == 0)
 
     async def test_a_closed_module_answers_nothing(
         self, stack: AsyncExitStack, started: StartMachines
@@ -236,6 +236,20 @@ class TestJoining:
 
         with pytest.raises(ValueError, match="in the group already"):
             await module.add(machine.address)
+
+    async def test_a_machine_leaves_when_its_calls_have_ended(
+        self, stack: AsyncExitStack, started: StartMachines
+    ) -> None:
+        [machine] = await started(1)
+        machine.manner = Manner.LATE
+        module = await module_over(stack, machine)
+        calls = [asyncio.create_task(module.make_valid(moment)) for moment in moments(3)]
+        await eventually(lambda: machine.at_once == 3)
+
+        await module.remove(machine.address)
+
+        assert [call.done() for call in calls] == [True] * 3
+        assert [call.result() for call in calls] == await expected_valids(moments(3))
 
     async def test_who_is_not_there_cannot_be_removed(self, stack: AsyncExitStack) -> None:
         module = await module_over(stack)

@@ -78,11 +78,16 @@ class TestRefuses:
         with pytest.raises(SdfFailed, match="SDR_INARGERR"):
             opened.library.digest(opened.session, algorithm=SM3, data=b"x")
 
-    def test_a_session_of_a_closed_device(self, opened: Opened) -> None:
+    def test_closing_a_device_whose_session_is_open(self, opened: Opened) -> None:
+        with pytest.raises(SdfFailed, match="SDR_STEPERR"):
+            opened.library.close_device(opened.device)
+
+    def test_a_closed_device(self, opened: Opened) -> None:
+        opened.library.close_session(opened.session)
         opened.library.close_device(opened.device)
 
         with pytest.raises(SdfFailed, match="SDR_INARGERR"):
-            opened.library.digest(opened.session, algorithm=SM3, data=b"x")
+            opened.library.open_session(opened.device)
 
     def test_a_destroyed_key(self, opened: Opened) -> None:
         key = opened.library.import_key(opened.session, key=KEY)

@@ -16,6 +16,7 @@ from openehc.crypto.module.sdf import (
     SdfCryptoModule,
     SdfSettings,
 )
+from openehc.crypto.module.sdf_device import SdfDevice
 from openehc.crypto.module.sdf_library import SdfFailed, UnfitLibrary
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
 from openehc.kernel.refusal import CryptoModuleDown
@@ -199,6 +200,13 @@ class TestDevice:
         with pytest.raises(CryptoModuleDown, match="closed"):
             await module.make_valid(EXPIRES)
 
+    def test_a_closed_device_is_not_opened_by_a_belated_call(self, double: SdfDouble) -> None:
+        device = SdfDevice(double.path, settings=INNER)
+        device.close()
+
+        with pytest.raises(CryptoModuleDown, match="closed"):
+            device.run(lambda session: session.digest(b"x"))
+
     async def test_that_fails_once_is_opened_again_and_the_call_ends_well(
         self, double: SdfDouble
     ) -> None:
@@ -237,6 +245,18 @@ class TestDevice:
                     await module.make_valid(EXPIRES)
 
             assert double.count().openings == 2
+
+    async def test_that_cannot_be_opened_is_not_tried_again_at_once(
+        self, double: SdfDouble
+    ) -> None:
+        async with SdfCryptoModule(double.path, settings=settings(reopen_seconds=60.0)) as module:
+            double.unplug()
+            with pytest.raises(SdfFailed):
+                await module.make_valid(EXPIRES)
+            double.plug_in()
+
+            with pytest.raises(CryptoModuleDown, match="a moment ago"):
+                await module.make_valid(EXPIRES)
 
     async def test_that_was_away_works_after_the_pause(self, double: SdfDouble) -> None:
         async with SdfCryptoModule(double.path, settings=settings(reopen_seconds=0.05)) as module:

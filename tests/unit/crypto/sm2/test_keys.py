@@ -12,15 +12,15 @@ from asn1crypto import algos, core, keys
 from openehc.crypto.sm2 import KeyMalformed, Sm2PrivateKey, Sm2PublicKey, WrongKeyPassphrase
 from openehc.crypto.sm2_forms import pem_of
 from openehc.crypto.sm4_cbc import cbc_encrypt
-from tests.support.invented_holders import openssl
 from tests.support.counted_entropy import CountedEntropy
+from tests.support.invented_holders import openssl
 from tests.support.sm2_oracle import PUBLISHED_KEY, PUBLISHED_POINT
 
 KEY = Sm2PrivateKey(PUBLISHED_KEY)
 PASSPHRASE = "an invented passphrase"
 ORDER = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 BARE_PKCS8 = (
-    bytes.fromhex("3041020100301306072a8648ce3d020106082a811ccf5501822d0427302502010104" "20")
+    bytes.fromhex("3041020100301306072a8648ce3d020106082a811ccf5501822d042730250201010420")
     + PUBLISHED_KEY
 )
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl command")

@@ -1,4 +1,4 @@
-"""SM2 signatures: the published one, both forms, other implementations, and every way to be wrong."""
+"""SM2 signatures: the published one, both forms, other implementations, and being wrong."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor

@@ -1,0 +1,65 @@
+"""`ehc keys show` and `ehc keys check`: what is held, and whether it makes the same ids."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from openehc.cli.keys_input import data_option, passphrase_of, settings_of, told_in_one_line
+from openehc.crypto.ceremony import check_values_of
+from openehc.crypto.keyfile import open_key_file, read_header
+from openehc.crypto.module.soft import is_public_test_key
+from openehc.kernel.clock import CHINA
+from openehc.wiring.filling import PAGE, page_of, read_page
+
+
+@click.command()
+@data_option
+def show(data: Path) -> None:
+    """Purpose, dates, versions and check values; never a key."""
+    with told_in_one_line():
+        settings = settings_of(data)
+        header = read_header(settings.key_file)
+        keys = open_key_file(settings.key_file, passphrase_of(settings))
+    dates = {
+        "created": header.created,
+        "filled": keys.filled_at or header.created,
+        "written": header.written or header.created,
+    }
+    public = "  (the public test keys)" if is_public_test_key(keys.module) else ""
+    click.echo(f"purpose   {header.purpose.value}{public}")
+    for name, moment in dates.items():
+        click.echo(f"{name:<10}{moment.astimezone(CHINA):%Y-%m-%d %H:%M:%S} +08:00")
+    click.echo(f"{'sealing':<10}current {keys.sealing_current}, held {_held(keys.sealing)}")
+    indexes = keys.blind_indexes
+    click.echo(f"{'index':<10}current {keys.blind_index_version}, held {_held(indexes)}")
+    click.echo("check values")
+    for name, value in check_values_of(keys).items():
+        click.echo(f"  {name:<20}{value}")
+
+
+@click.command()
+@data_option
+@click.option(
+    "--with", "other", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Compare with this page instead of the one in the node's folder.",
+)  # fmt: skip
+def check(data: Path, other: Path | None) -> None:
+    """Print the ids of an invented person and compare them with the page of the filling.
+
+    材料二 附录A 5.1 no 6: the same person under the same keys has the same ids.
+    """
+    with told_in_one_line():
+        settings = settings_of(data)
+        keys = open_key_file(settings.key_file, passphrase_of(settings))
+        page = page_of(keys)
+        for name, value in page.fields().items():
+            click.echo(f"{name:<17}{value}")
+        differences = page.differences(read_page(other or settings.data / PAGE))
+    if differences:
+        raise click.ClickException(f"not as at the filling: {', '.join(differences)}")
+    click.echo("All as at the filling.")
+
+
+def _held(versions: Iterable[int]) -> str:
+    return ", ".join(str(version) for version in sorted(versions))
