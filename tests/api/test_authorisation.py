@@ -175,7 +175,7 @@ async def test_the_page_is_never_cached_framed_or_referred_to(kiosk: Kiosk) -> N
     assert headers["content-security-policy"].startswith("default-src 'none'")
 
 
-@pytest.mark.requirement("G1-9.4-8", "G2-B-5.3-39")
+@pytest.mark.requirement("G2-B-5.3-39")
 async def test_the_page_shows_a_name_with_markup_as_text(node: RunningNode, kiosk: Kiosk) -> None:
     await node.parts.access.save_institution(
         org_code="99019901000000000A1001", org_name="<script>alert(1)</script>"

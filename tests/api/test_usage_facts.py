@@ -22,7 +22,7 @@ async def _facts(node: RunningNode, card: dict[str, Any]) -> list[dict[str, Any]
     return await node.rows(FACTS, bytes.fromhex(card["ehealth_card_id"]))
 
 
-@pytest.mark.requirement("G1-6.2-2", "G1-6.4-5")
+@pytest.mark.requirement("G1-6.4-5")
 async def test_a_verification_is_kept_with_the_dimensions_of_the_statistics(
     node: RunningNode, client: GatewayClient
 ) -> None:
@@ -53,7 +53,6 @@ async def test_a_fact_names_the_institution_of_the_terminal(
     assert rows == [{"org_code": ORG_CODE}]
 
 
-@pytest.mark.requirement("G1-6.2-2")
 async def test_making_a_code_is_kept_too(node: RunningNode, client: GatewayClient) -> None:
     card = await client.register(registration(Person.invented()))
     wish = {"ehealth_card_id": card["ehealth_card_id"], "generate_type": "dynamic"}
@@ -76,7 +75,6 @@ async def test_a_refused_verification_is_kept_with_its_reason(
     assert (fact["result"], fact["first_of_day"]) == ("card_not_active", False)
 
 
-@pytest.mark.requirement("G1-6.2-2")
 async def test_a_verification_of_what_is_no_code_is_kept_too(
     node: RunningNode, client: GatewayClient
 ) -> None:

@@ -36,7 +36,6 @@ def _form(**more: Any) -> str:
     return json.dumps(registration(Person.invented(), **more), ensure_ascii=False)
 
 
-@pytest.mark.requirement("G3-A-3.4-3")
 @pytest.mark.parametrize("style", ["digest", "sign"])
 def test_a_call_prints_one_object_with_the_opened_business_fields(
     demo: Processes, style: str

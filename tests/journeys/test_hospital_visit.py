@@ -30,7 +30,7 @@ async def _code_on_the_phone(client: GatewayClient, card_id: str) -> str:
     return str((await client.call(GENERATE, wish)).biz["ehealth_code"])
 
 
-@pytest.mark.requirement("G2-A-5.1-10", "H-2.1-3")
+@pytest.mark.requirement("G2-A-5.1-10")
 async def test_the_code_on_the_phone_leads_every_counter_to_the_hospitals_file(
     demo: Processes,
 ) -> None:

@@ -152,7 +152,6 @@ async def test_a_profile_moved_to_another_card_does_not_open(stores: Stores) -> 
         await stores.cards.by_ehcid(mine.ehcid)
 
 
-@pytest.mark.requirement("G2-B-5.3-34")
 async def test_a_profile_with_one_changed_bit_does_not_open(stores: Stores) -> None:
     made = account(resident(15))
     await stores.open(made)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -224,7 +225,7 @@ async def _two_index_keys(keyed: Keyed) -> None:
 STAGES = ("", "spread", "rewrite", "narrow")
 
 
-@pytest.mark.parametrize(("behind", "ahead"), list(zip(STAGES, STAGES[1:], strict=False)))
+@pytest.mark.parametrize(("behind", "ahead"), list(pairwise(STAGES)))
 async def test_workers_a_stage_apart_open_one_account_for_one_document(
     keyed: Keyed, behind: str, ahead: str
 ) -> None:
@@ -241,7 +242,7 @@ async def test_workers_a_stage_apart_open_one_account_for_one_document(
         assert sorted(written.saved is Saved.DONE for written in done) == [False, True]
 
 
-@pytest.mark.parametrize(("behind", "ahead"), list(zip(STAGES, STAGES[1:], strict=False)))
+@pytest.mark.parametrize(("behind", "ahead"), list(pairwise(STAGES)))
 async def test_workers_a_stage_apart_find_what_the_other_registered(
     keyed: Keyed, behind: str, ahead: str
 ) -> None:
@@ -330,6 +331,7 @@ async def test_registrations_during_a_rotation_are_neither_lost_nor_doubled(
             seed += 1
             written = await worker.open(person(seed, user_name=name))
             done += [seed] if written.saved is Saved.DONE else []
+            await asyncio.sleep(0.01)
         return done
 
     busy = [
@@ -356,7 +358,7 @@ async def test_a_rotation_that_was_cut_short_goes_on_where_it_was(keyed: Keyed, 
     await filled(worker)
     await worker.follow()
     begun = asyncio.create_task(keyed.rotation(rows=1, pause=0.02).rotate(kind))
-    await until(lambda: sum("rewrite" in line for line in keyed.lines) >= 3, seconds=20)
+    await until(lambda: sum(line.startswith("rewrite") for line in keyed.lines) >= 3, seconds=20)
     begun.cancel()
     with pytest.raises(asyncio.CancelledError):
         await begun
@@ -364,8 +366,8 @@ async def test_a_rotation_that_was_cut_short_goes_on_where_it_was(keyed: Keyed, 
 
     await keyed.rotation(rows=1).rotate(kind)
 
-    counts = [int(line.split(": ")[1].split()[0]) for line in keyed.lines if "rewrite" in line]
-    assert counts[0] > 3
+    lines = [line for line in keyed.lines if line.startswith("rewrite")]
+    assert int(lines[0].split(": ")[1].split()[0]) > 3
     assert await planned_retirement(keyed.database, keyed.keys())
 
 

@@ -15,6 +15,13 @@ from typing import Any, Final
 
 from openehc.crypto.module.algorithm import factor_of, mindex_bytes, mindex_id_of, user_key_of
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, ModuleKeys, SoftCryptoModule
+from openehc.crypto.sm2 import (
+    CiphertextBroken,
+    SignatureWrong,
+    SignedWithoutId,
+    Sm2PrivateKey,
+    Sm2PublicKey,
+)
 from openehc.crypto.sm3 import hmac_sm3, sm3_upper
 from openehc.crypto.sm4 import NONCE_SIZE, TAG_SIZE, EcbCipher, SealBroken, gcm_open, gcm_seal
 from openehc.envelope.profile import NATIONAL, joined_fields, message_key
@@ -136,6 +143,26 @@ def _gcm_open(given: Given) -> Computed:
     return {"outcome": "opened", "plaintext": _upper(plain)}
 
 
+def _sm2_verify(given: Given) -> Computed:
+    key = Sm2PublicKey(bytes.fromhex(given["public_key_hex"]))
+    try:
+        key.verify(bytes.fromhex(given["signature_hex"]), data=_bytes(given, "data"))
+    except SignedWithoutId:
+        return {"outcome": "refused, made without the id"}
+    except SignatureWrong:
+        return {"outcome": "refused"}
+    return {"outcome": "accepted"}
+
+
+def _sm2_decrypt(given: Given) -> Computed:
+    key = Sm2PrivateKey(bytes.fromhex(given["private_key_hex"]))
+    try:
+        plain = key.decrypt(bytes.fromhex(given["ciphertext_hex"]))
+    except CiphertextBroken:
+        return {"outcome": "refused"}
+    return {"outcome": "opened", "plaintext": _upper(plain)}
+
+
 # ---------------------------------------------------------------- identifiers
 
 
@@ -236,6 +263,8 @@ KINDS: Final[Mapping[str, Callable[[Given], Computed]]] = {
     "sm4-ecb-padded": _ecb_padded,
     "sm4-gcm-seal": _gcm_seal,
     "sm4-gcm-open": _gcm_open,
+    "sm2-verify": _sm2_verify,
+    "sm2-decrypt": _sm2_decrypt,
     "mindex-id": _mindex_id,
     "ehcid": _ehcid,
     "open-ehcid": _open_ehcid,

@@ -110,11 +110,7 @@ class Sm2PublicKey:
         """SM2Cipher (DER, GM/T 0009 7.2) of 1 byte or more; raises ValueError for nothing."""
         if not plaintext:
             raise ValueError("SM2 encrypts one byte or more")
-        while True:
-            ciphertext = self._native.encrypt(plaintext)
-            # GB/T 32918.4 6.1 A5: a key stream of zeros is drawn again; likely for one byte
-            if not ciphertext.endswith(plaintext):
-                return ciphertext
+        return self._native.encrypt(plaintext)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sm2PublicKey) and self._raw == other._raw

@@ -113,6 +113,15 @@ def test_a_signature_in_another_form_is_refused(signature: bytes) -> None:
         KEY.public.verify(signature, data=DATA)
 
 
+@pytest.mark.parametrize("extra", ["outside", "inside"])
+def test_nothing_may_follow_r_and_s(extra: str) -> None:
+    inner = der_signature(PUBLISHED_SIGNATURE)[2:]
+    signature = {"outside": b"\x30\x46" + inner + b"\0", "inside": b"\x30\x47" + inner + b"\0"}
+
+    with pytest.raises(SignatureWrong, match="followed by something"):
+        raw_signature(signature[extra])
+
+
 def test_r_and_s_come_back_from_der() -> None:
     small = b"\0" * 31 + b"\x80" + b"\0" * 31 + b"\x7f"
 

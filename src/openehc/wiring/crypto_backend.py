@@ -1,0 +1,128 @@
+"""Which crypto module (密码模块) a node uses: one setting, `crypto.backend` or `--crypto`.
+
+    soft                              the keys of the key file, in this process
+    machine:HOST[:PORT][,HOST...]     crypto machines over TCP
+    sdf:LIBRARY                       a GM/T 0018 library
+
+Key places, key type and paddings of devices are settings of their own, since they
+differ between makers. Opens modules; computes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from pathlib import Path
+from typing import Final
+
+from openehc.crypto.module.frames import Dialect, MachineKeys
+from openehc.crypto.module.machine import MachineCryptoModule
+from openehc.crypto.module.machine_pool import MachineAddress, MachineSettings
+from openehc.crypto.module.port import CryptoModule
+from openehc.crypto.module.sdf import SdfCryptoModule
+from openehc.crypto.module.sdf_device import KeyByIndex, SdfSettings
+from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
+
+DEFAULT_PORT: Final = 8018
+_LARGEST_PORT: Final = 65_535
+
+
+@unique
+class Kind(StrEnum):
+    """What the first word of the setting names."""
+
+    SOFT = "soft"
+    MACHINE = "machine"
+    SDF = "sdf"
+
+
+class WrongBackend(ValueError):
+    """The setting names no crypto module; the message says what one looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlaces:
+    """Where a device keeps the keys and how it wants to be asked; defaults of SJJ1310 machines."""
+
+    safe_index: int = 104
+    protect_index: int = 105
+    key_type: str = "00A"
+    encrypt_padding: str = "02"
+    decrypt_padding: str = "05"
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoBackend:
+    """A parsed setting: machines as (host, port), or a library, or neither."""
+
+    kind: Kind = Kind.SOFT
+    machines: tuple[tuple[str, int], ...] = ()
+    library: Path | None = None
+    places: KeyPlaces = field(default_factory=KeyPlaces)
+
+    @property
+    def holds_no_keys_here(self) -> bool:
+        """Whether safe and protect key are in a device and not in the key file."""
+        return self.kind is not Kind.SOFT
+
+
+def parse_backend(text: str, places: Mapping[str, object] | None = None) -> CryptoBackend:
+    """The backend that the setting names; raises `WrongBackend`."""
+    kind, _, rest = text.partition(":")
+    try:
+        where = KeyPlaces(**(places or {}))  # type: ignore[arg-type] # checked by the dialect below
+        _dialect(where)
+    except (TypeError, ValueError) as wrong:
+        raise WrongBackend(f"crypto: {wrong}") from None
+    if text == Kind.SOFT:
+        return CryptoBackend(places=where)
+    if kind == Kind.MACHINE and rest:
+        machines = tuple(_address(part) for part in rest.split(","))
+        return CryptoBackend(Kind.MACHINE, machines=machines, places=where)
+    if kind == Kind.SDF and rest:
+        return CryptoBackend(Kind.SDF, library=Path(rest), places=where)
+    raise WrongBackend(
+        f"crypto backend {text[:80]!r}: soft, machine:HOST[:PORT][,HOST...] or "
+        "sdf:LIBRARY is expected"
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.strip().partition(":")
+    number = int(port) if port.isascii() and port.isdigit() else (0 if port else DEFAULT_PORT)
+    if not host or not 1 <= number <= _LARGEST_PORT:
+        raise WrongBackend(f"crypto machine {text[:80]!r}: HOST or HOST:PORT is expected")
+    return host, number
+
+
+def _dialect(places: KeyPlaces) -> Dialect:
+    keys = MachineKeys(places.safe_index, places.protect_index, places.key_type)
+    return Dialect(
+        keys=keys,
+        encrypt_padding=places.encrypt_padding,
+        decrypt_padding=places.decrypt_padding,
+    )
+
+
+def open_module(backend: CryptoBackend, keys: ModuleKeys) -> CryptoModule:
+    """The module; a device that does not answer now is reported by its calls, not here."""
+    if backend.kind is Kind.MACHINE:
+        return MachineCryptoModule(
+            [MachineAddress(host, port) for host, port in backend.machines],
+            settings=MachineSettings(dialect=_dialect(backend.places)),
+        )
+    if backend.kind is Kind.SDF and backend.library:
+        places = backend.places
+        return SdfCryptoModule(
+            backend.library,
+            settings=SdfSettings(
+                safe_key=KeyByIndex(places.safe_index),
+                protect_key=KeyByIndex(places.protect_index),
+            ),
+        )
+    return SoftCryptoModule(keys)
+
+
+async def close_module(module: CryptoModule) -> None:
+    """Give back what the module holds; the soft one holds nothing."""
+    if isinstance(module, MachineCryptoModule | SdfCryptoModule):
+        await module.close()
