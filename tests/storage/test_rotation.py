@@ -18,6 +18,7 @@ from openehc.crypto.node_keys import (
 )
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import SystemEntropy
+from openehc.storage.migrations import MigrationFailed, rollback_last
 from openehc.wiring.rotation import (
     AnotherRotationRuns,
     RotationRefused,
@@ -265,6 +266,18 @@ async def test_workers_a_stage_apart_find_what_the_other_registered(
     assert seen == [True, True]
 
 
+async def test_a_person_who_waits_for_the_rewriting_is_found(keyed: Keyed) -> None:
+    await (await keyed.worker()).open(person(1))
+    await _two_index_keys(keyed)
+    await keyed.set_stage("blind-index", "rewrite")
+    worker = await keyed.worker()
+
+    who = person(1).resident
+    found = await worker.cards.by_document(id_type=who.id_type, id_no=who.id_no)
+
+    assert found == person(1)
+
+
 async def test_a_person_who_waits_for_the_rewriting_is_not_registered_twice(keyed: Keyed) -> None:
     await (await keyed.worker()).open(person(1))
     await _two_index_keys(keyed)
@@ -485,6 +498,15 @@ async def test_the_database_says_which_index_key_is_in_use(keyed: Keyed) -> None
     await worker.open(person(1))
 
     assert await found_by(keyed, indexer_of(keyed.keys(), 1), person(1)) == [True] * 4
+
+
+async def test_rotated_index_keys_are_not_taken_back_to_a_program_without_them(
+    keyed: Keyed,
+) -> None:
+    await keyed.rotation().rotate(Kind.BLIND_INDEX)
+
+    with pytest.raises(MigrationFailed, match="keys were rotated"):
+        await asyncio.to_thread(rollback_last, keyed.dsn)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ workers_option = click.option("--workers", type=click.IntRange(1, 256), help="Wo
 dsn_option = click.option(
     "--dsn", help="An external PostgreSQL 15 or later, instead of the embedded one."
 )
+crypto_option = click.option(
+    "--crypto", help="Crypto module: soft, machine:HOST[:PORT][,HOST...] or sdf:LIBRARY; soft."
+)
 host_option = click.option("--host", help="Address to listen on; 127.0.0.1.")
 
 
@@ -76,6 +79,7 @@ def init(data: Path, ehcin: str, mode: str, passphrase_file: Path | None) -> Non
 @workers_option
 @click.option("--roles", help="Comma-separated: card.")
 @dsn_option
+@crypto_option
 def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN401 (names of Settings)
     """Run a node until Ctrl-C or SIGTERM."""
     try:
@@ -98,6 +102,7 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
 @port_option
 @workers_option
 @dsn_option
+@crypto_option
 @click.option(
     "--with-guide-sample", "guide_sample", flag_value="yes",
     help="Also register the application of the guide's published vectors; any timestamp works.",

@@ -23,7 +23,6 @@ from openehc.codes.verify_code import VerifyCode
 from openehc.console.authorisation_page import AuthorisationPage
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.module.port import CryptoModule
-from openehc.crypto.module.soft import SoftCryptoModule
 from openehc.envelope.opening import OpeningRules
 from openehc.envelope.profile import NATIONAL
 from openehc.gateway.calls import Handler
@@ -39,6 +38,7 @@ from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
+from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.foreign import NoNetwork
 from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
@@ -87,6 +87,7 @@ class Node:
         await self.codes.close()
         await self.keys.leave()
         await self.database.close()
+        await close_module(self.module)
 
     async def ready(self) -> bool:
         """Whether requests can be served now: registers loaded, database and module answer."""
@@ -145,7 +146,8 @@ async def _base(
     settings: Settings, passphrase: str, dsn: str, *, clock: Clock, module: CryptoModule | None
 ) -> _Base:
     keys = open_key_file(settings.key_file, passphrase)
-    refuse_public_keys_in_production(keys, settings.mode)
+    if not settings.crypto.holds_no_keys_here:
+        refuse_public_keys_in_production(keys, settings.mode)
     entropy = SystemEntropy()
     database = await Database.connect(dsn, size=POOL_SIZE, name="openehc")
     ring = KeyRing(lambda: open_key_file(settings.key_file, passphrase), keys, database, entropy)
@@ -160,7 +162,7 @@ async def _base(
         access=AccessStore(database, ring.sealer, entropy),
         cards=cards,
         codes=CodeStore(database, cards),
-        module=module or SoftCryptoModule(keys.module),
+        module=module or open_module(settings.crypto, keys.module),
         keys=ring,
         filled_at=keys.filled_at,
     )

@@ -37,7 +37,7 @@ class RotatingCardStore(CardStore):
         """As the plain store's; during a rotation under both keys."""
         ring = self._ring
         if not ring.fresh:
-            await ring.renew()
+            await ring.freshen()
         found = await super().by_document(id_type=id_type, id_no=id_no)
         if found is None:
             for other in ring.indexer.others:
@@ -52,7 +52,7 @@ class RotatingCardStore(CardStore):
         """As the plain store's; during a rotation the document is taken under both keys."""
         ring = self._ring
         if not ring.fresh:
-            await ring.renew()
+            await ring.freshen()
         turn = ring.gate.enter()
         try:
             if not ring.indexer.others:
@@ -65,7 +65,7 @@ class RotatingCardStore(CardStore):
         """As the plain store's."""
         ring = self._ring
         if not ring.fresh:
-            await ring.renew()
+            await ring.freshen()
         turn = ring.gate.enter()
         try:
             return await super().change_account(change, serial=serial)

@@ -200,25 +200,29 @@ class KeyRing:
         return monotonic() < self.fresh_until
 
     async def freshen(self) -> None:
-        """Nothing while fresh, else `renew`; raises DatabaseDown, KeysLacking."""
-        if not self.fresh:
-            await self.renew()
+        """Nothing while fresh, else `renew`, once for all who wait; raises as `renew`."""
+        if self.fresh:
+            return
+        async with self._renewing:
+            if not self.fresh:
+                await self._renew()
 
     async def renew(self) -> None:
         """Ask for the state, follow it, and confirm it; raises DatabaseDown, KeysLacking."""
         async with self._renewing:
-            while True:
-                asked_at = monotonic()
-                row = await self._database.fetchrow(
-                    RENEW, self._reader, self._described, self._epoch
-                )
-                if row is None:
-                    raise KeysLacking("the table key_state is empty")
-                state = KeyState(**dict(row))
-                if state.epoch == self._epoch:
-                    self.fresh_until = asked_at + LEASE_SECONDS
-                    return
-                await self._follow(state)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        while True:
+            asked_at = monotonic()
+            row = await self._database.fetchrow(RENEW, self._reader, self._described, self._epoch)
+            if row is None:
+                raise KeysLacking("the table key_state is empty")
+            state = KeyState(**dict(row))
+            if state.epoch == self._epoch:
+                self.fresh_until = asked_at + LEASE_SECONDS
+                return
+            await self._follow(state)
 
     async def renew_or_tell(self) -> None:
         """As `renew`; what goes wrong is logged, and the keys stay unfresh."""

@@ -117,7 +117,8 @@ def run_workers(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once when requests are accepted."""
     keys = open_key_file(settings.key_file, passphrase)
-    refuse_public_keys_in_production(keys, settings.mode)
+    if not settings.crypto.holds_no_keys_here:
+        refuse_public_keys_in_production(keys, settings.mode)
     config = uvicorn.Config(
         ApplicationFactory(settings, dsn, passphrase),
         factory=True, host=settings.host, port=settings.port, workers=settings.workers,

@@ -10,6 +10,14 @@
     [messages]
     window_minutes = 15            # 0 lets any timestamp through; refused in production
 
+    [crypto]
+    backend = "soft"               # or "machine:HOST[:PORT][,HOST...]", "sdf:LIBRARY"
+    safe_index = 104               # where a device keeps the keys: ask whoever filled them
+    protect_index = 105
+    key_type = "00A"
+    encrypt_padding = "02"
+    decrypt_padding = "05"
+
     [codes]
     supplement = "warn"            # static codes: off, warn, require
     supplement_by_treatment = { "010105" = "require" }
@@ -21,7 +29,7 @@ The file is for its owner alone, since a DSN may hold a password; the keys are i
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +38,7 @@ from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
 from openehc.codes.rules import SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
+from openehc.wiring.crypto_backend import CryptoBackend, KeyPlaces, WrongBackend, parse_backend
 
 ROLES: Final = ("card",)
 """The roles that a node of this version can take."""
@@ -39,6 +48,9 @@ _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _SECTIONS: Final = {
     "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn"),
     "messages": ("window_minutes",),
+    "crypto": (
+        "backend", "safe_index", "protect_index", "key_type", "encrypt_padding", "decrypt_padding",
+    ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
     ),
@@ -67,6 +79,7 @@ class Settings:
     supplement: SupplementRules = field(default_factory=SupplementRules)
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
+    crypto: CryptoBackend = field(default_factory=CryptoBackend)
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -106,7 +119,17 @@ def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (na
     known = {row.name for row in fields(Settings)}
     if not given.keys() <= known:
         raise TypeError(f"no such settings: {sorted(given.keys() - known)}")
+    backend = given.pop("crypto", None)
+    if backend is not None:
+        told["crypto"] = _backend(backend, told["crypto"].places)
     return Settings(**{"data": data.absolute(), **told, **given})
+
+
+def _backend(text: str, places: KeyPlaces) -> CryptoBackend:
+    try:
+        return parse_backend(text, asdict(places))
+    except WrongBackend as wrong:
+        raise WrongSettings(str(wrong)) from None
 
 
 def _told(tables: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -132,11 +155,20 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
         told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
+    told["crypto"] = _crypto(read, path)
     told["supplement"] = SupplementRules(
         default=read.get("supplement", SupplementPolicy.WARN),
         by_treatment=read.get("supplement_by_treatment", {}),
     )
     return told
+
+
+def _crypto(read: dict[str, Any], path: Path) -> CryptoBackend:
+    places = {name: read[name] for name in _SECTIONS["crypto"][1:] if name in read}
+    try:
+        return parse_backend(read.get("backend", "soft"), places)
+    except WrongBackend as wrong:
+        raise WrongSettings(f"{path}: {wrong}") from None
 
 
 def _read(name: str, value: object, path: Path) -> Any:  # noqa: ANN401 (each setting has its type)
@@ -175,6 +207,12 @@ def _window(value: object) -> timedelta | None:
     return timedelta(minutes=value) if value else None
 
 
+def _whole_number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a whole number is expected")  # noqa: TRY004 (a setting)
+    return value
+
+
 def _table_of(read: Callable[[object], Any]) -> Callable[[object], dict[str, Any]]:
     def table(value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -195,6 +233,12 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "passphrase_file": _text,
     "dsn": _text,
     "window_minutes": _window,
+    "backend": _text,
+    "safe_index": _whole_number,
+    "protect_index": _whole_number,
+    "key_type": _text,
+    "encrypt_padding": _text,
+    "decrypt_padding": _text,
     "supplement": _policy,
     "supplement_by_treatment": _table_of(_policy),
     "legacy_channels": _table_of(_node_number),

@@ -8,7 +8,7 @@ length header of a message, not its fields.
 
 import asyncio
 import os
-from typing import Final
+from typing import Final, cast
 
 from openehc.crypto.module.frames import HEADER_SIZE, FrameBroken, reply_size
 from openehc.kernel.refusal import CryptoModuleDown
@@ -68,9 +68,8 @@ class MachineConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop: the connection stands."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a crypto machine is reached through a stream")
-        self._transport = transport
+        # uvloop's transports are transports without being subclasses of asyncio's
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop: the connection is gone."""

@@ -1,4 +1,5 @@
 -- A program without rotation knows one index key only: with rows under another version there is no way back.
+-- (An error of the class of definitions, 42, is shown with its text: see storage/migrations.py.)
 do $$
 begin
     if exists (select from key_state where kind is not null or index_version <> 1) then
