@@ -31,7 +31,13 @@ import psutil
 import pytest
 
 from openehc.crypto.keyfile import KeyPurpose
-from openehc.crypto.module.port import DeviceInformation, Identity, ModuleHealth, ModuleKind
+from openehc.crypto.module.port import (
+    CryptoModule,
+    DeviceInformation,
+    Identity,
+    ModuleHealth,
+    ModuleKind,
+)
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
 from openehc.envelope.client_side import Credentials
 from openehc.kernel.clock import SetClock, SystemClock, china_day
@@ -141,12 +147,16 @@ def crypto_module() -> FallibleCryptoModule:
 async def start(
     node_folder: Path, database_dsn: str, clock: SetClock, crypto_module: FallibleCryptoModule
 ) -> AsyncIterator[StartNode]:
-    """Starts nodes; keyword arguments replace fields of their `Settings`, or the DSN."""
+    """Starts nodes; keywords replace fields of their `Settings`, the DSN or the crypto module."""
     running: list[RunningNode] = []
 
-    async def begin(*, dsn: str = database_dsn, **changes: Any) -> RunningNode:
+    async def begin(
+        *, dsn: str = database_dsn, module: CryptoModule | None = None, **changes: Any
+    ) -> RunningNode:
         settings = replace(read_settings(node_folder, port=8080), **changes)
-        parts = await start_node(settings, _PASSPHRASE, dsn, clock=clock, module=crypto_module)
+        parts = await start_node(
+            settings, _PASSPHRASE, dsn, clock=clock, module=module or crypto_module
+        )
         node = _reachable(parts, settings, clock, dsn)
         running.append(node)
         await ensure_day_partitions(parts.database, DAILY_TABLES, today=china_day(clock.now()))
