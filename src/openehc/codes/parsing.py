@@ -11,6 +11,11 @@ from openehc.codes.model import ParsedCode, Tag
 from openehc.kernel.refusal import Reason, Refusal
 
 LENGTH_LIMIT: Final = 256
+_CANONICAL: Final = re.compile(
+    r"([0-9A-F]{64}):(?:(0):([0-9A-F]{32})|(1):):(\d{4}[A-FX]\d{4}[A-Z]{3}[A-FX]\d{4})", re.ASCII
+)
+"""The form that is emitted: recognised at once, everything else is read part by part."""
+
 _EHCID: Final = re.compile(r"[0-9A-F]{64}", re.ASCII)
 _VALID: Final = re.compile(r"[0-9A-F]{32}", re.ASCII)
 _LEGACY_CHANNEL: Final = re.compile(r"\d{11}", re.ASCII)
@@ -27,6 +32,11 @@ def parse_code(text: str) -> ParsedCode | Refusal:
     A scan gun under a Chinese input method types full-width signs; older platforms
     leave an empty part before the channel. Both are read.
     """
+    canonical = _CANONICAL.fullmatch(text)
+    if canonical:
+        ehcid, dynamic, valid, _static, channel = canonical.groups("")
+        tag = Tag.DYNAMIC if dynamic else Tag.STATIC
+        return ParsedCode(bytes.fromhex(ehcid), tag, valid, channel)
     if len(text) > LENGTH_LIMIT:
         return _malformed(f"二维码内容超过{LENGTH_LIMIT}个字符")
     plain = text.translate(_HALF_WIDTH).upper()
