@@ -40,7 +40,8 @@ def normal_name(name: str) -> str:
     Blanks between Chinese characters are typing habits and are dropped; those in a
     Latin name separate its parts and stay.
     """
-    text = " ".join(name.translate(_HALF_WIDTH).split())
+    # composed first: Hangul typed as single letters only shows its script when composed
+    text = " ".join(unicodedata.normalize("NFC", name.translate(_HALF_WIDTH)).split())
     if any(sign >= _FIRST_EAST_ASIAN for sign in text):
         text = text.replace(" ", "")
     return unicodedata.normalize("NFC", text)

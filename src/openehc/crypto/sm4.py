@@ -120,7 +120,7 @@ class GcmCipher:
         plaintext = context.update(sealed[NONCE_SIZE:-TAG_SIZE])
         try:
             context.finalize()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the library has been seen to report a wrong tag as both
             raise SealBroken(
                 "the sealed value was changed, moved or sealed under another key"
             ) from None

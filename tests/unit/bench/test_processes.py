@@ -1,6 +1,5 @@
 """CPU time is counted for the whole tree, PostgreSQL apart and the departed included."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,12 +18,11 @@ subprocess.run([sys.argv[1], "-c", sys.argv[2]], check=True)
 print("gone", flush=True)
 sys.stdin.read()
 """
-# The same for a process that burns the time itself.
-POSTGRES = """
-import sys
-exec(sys.argv[1])
-print("done", flush=True)
-sys.stdin.read()
+# A parent whose child, a "postgres", burns the time itself and stays.
+NODE_WITH_POSTGRES = """
+import subprocess, sys
+child = "exec(sys.argv[1]); print('done', flush=True); sys.stdin.read()"
+subprocess.run([sys.argv[1], "-c", "import sys; " + child, sys.argv[2]], check=True)
 """
 
 
@@ -55,14 +53,15 @@ def test_the_time_of_postgres_is_not_the_servers(tmp_path: Path) -> None:
     link = tmp_path / "postgres"
     link.symlink_to(sys.executable)
     pipe = subprocess.PIPE
-    with subprocess.Popen([link, "-c", POSTGRES, BURN], stdin=pipe, stdout=pipe) as postgres:
-        assert postgres.stdin
-        assert postgres.stdout
-        postgres.stdout.readline()
+    command = [sys.executable, "-c", NODE_WITH_POSTGRES, link, BURN]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdout.readline()
 
-        cpu = NodeProcesses(os.getpid()).cpu()
+        cpu = NodeProcesses(process.pid).cpu()
 
-        postgres.stdin.close()
+        process.stdin.close()
     assert cpu.postgres == pytest.approx(0.3, abs=0.2)
 
 
