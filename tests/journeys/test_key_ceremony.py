@@ -255,7 +255,7 @@ def test_keys_are_erased_with_a_record(place: Place) -> None:
 
 
 def test_a_dry_run_erases_nothing(place: Place) -> None:
-    result = place.keys("erase", "--dry-run")
+    result = place.keys("erase", "--dry-run", typed=f"示例管理员\n停用\n{EHCIN}\n")
 
     assert "to be erased" in result.output
     assert place.held(KeyName.SAFE)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from click.testing import CliRunner
 
+from openehc.cli.main import main
 from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.sealing import BlindIndexer
 from tests.support.client import REGISTER, REGQUERY, VERIFY, GatewayClient
@@ -19,6 +21,10 @@ from tests.support.messages import Person, registration, verification
 from tests.support.node import Processes, environment
 from tests.support.source_tree import ROOT
 from tests.support.waiting import until
+
+DATABASE_AWAY = "8005"
+MOST_REPEATED = 3
+"""A busy machine may fail to make a connection within its two seconds; a rotation does not."""
 
 SEALED_BEFORE = """
 select (select count(*) from cards where substring(sealed_profile from 1 for 2) <> $1)
@@ -39,6 +45,7 @@ class Load:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     people: list[Person] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    repeated: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -49,10 +56,12 @@ class Load:
 
     async def _one(self, client: GatewayClient) -> None:
         person = Person.invented()
-        both = await asyncio.gather(
-            client.call(REGISTER, registration(person)),
-            client.call(REGISTER, registration(person.named("冒名样本"))),
-        )
+        forms = [registration(person), registration(person.named("冒名样本"))]
+        both = await client.all_at_once(REGISTER, forms)
+        while {reply.code for reply in both} == {DATABASE_AWAY}:
+            self.repeated += 1  # with the same numbers, as the table of return codes asks
+            await asyncio.sleep(0.2)
+            both = await client.all_at_once(REGISTER, forms)
         answered = [reply for reply in both if reply.code == "0000"]
         if len(answered) != 1:
             self.failures.append(f"registrations {[reply.code for reply in both]}")
@@ -107,9 +116,35 @@ async def test_a_rotation_killed_under_load_goes_on_and_nobody_is_lost(
     await until(lambda: len(load.people) >= more, seconds=60)
     await load.end()
     assert "going on with a rotation that was cut short" in log.read_text()
-    assert load.failures == []
+    assert (load.failures, load.repeated <= MOST_REPEATED) == ([], True)
     assert await _all_are_known(load) == []
     assert await _under_old_keys(load) == 0
+
+
+@pytest.mark.slow
+def test_a_replaced_key_is_retired_only_when_that_is_confirmed(
+    own_demo: Processes, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    assert _rotate(own_demo, "sealing", log).wait(120) == 0, log.read_text()
+
+    held = [
+        _held_after(own_demo, *options, typed=typed)
+        for options, typed in (
+            (("--dry-run",), f"{own_demo.profile['ehcin']}\n"),
+            ((), "9901A0002\n"),
+            ((), f"{own_demo.profile['ehcin']}\n"),
+        )
+    ]
+
+    assert held == [{1, 2}, {1, 2}, {2}]
+
+
+def _held_after(demo: Processes, *options: str, typed: str) -> set[int]:
+    """The sealing versions in the key file after `ehc keys retire` with what somebody types."""
+    CliRunner().invoke(main, ["keys", "retire", "--data", str(demo.data), *options], input=typed)
+    passphrase = (demo.data / "passphrase").read_text().strip()
+    return set(open_key_file(demo.data / "keys.json", passphrase).sealing)
 
 
 async def _all_are_known(load: Load) -> list[str]:

@@ -5,19 +5,21 @@ Worker      what one worker process holds; `follow` lets it hear of changes at o
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from openehc.access.model import Application
 from openehc.access.store import AccessStore
 from openehc.cards.model import CardAccount, Change
-from openehc.cards.store import NewAccount, Written
+from openehc.cards.store import AccountChange, NewAccount, Saved, Written
 from openehc.cards.usage import Kind as Use
 from openehc.crypto.keyfile import KeyPurpose, create_key_file, open_key_file
-from openehc.crypto.node_keys import NodeKeys, fresh_node_keys
+from openehc.crypto.node_keys import NodeKeys, fresh_node_keys, with_new_index_key
+from openehc.crypto.sealing import BlindIndexer
 from openehc.kernel.clock import SetClock, china_day
 from openehc.kernel.ids import SystemEntropy
 from openehc.storage.notify import Listener
@@ -26,8 +28,10 @@ from openehc.storage.pool import Database
 from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.rotation import KeyFile, Pace, Rotation
 from openehc.wiring.rotation_cards import RotatingCardStore
+from openehc.wiring.rotation_rows import SEALED
 from openehc.wiring.rotation_worker import CHANNEL, KeyRing
 from tests.support.crypto_modules import OTHER_KEYS
+from tests.support.residents import account, bound, resident
 from tests.support.stores import ADMISSION, AT, act, fact
 
 PASSPHRASE: Final = "an invented passphrase"
@@ -121,3 +125,77 @@ async def keyed(database: Database, database_dsn: str, tmp_path: Path) -> AsyncI
     yield made
     for worker in made.workers:
         await worker.stop()
+
+
+def person(seed: int, **changes: object) -> CardAccount:
+    """An account of an invented resident with one bound card."""
+    return account(resident(seed, cards=(bound(f"C-{seed}"),), **changes))
+
+
+async def filled(worker: Worker, count: int) -> list[CardAccount]:
+    """Accounts with a card, a photo and an earlier state each, and one application."""
+    made = [person(seed) for seed in range(1, count + 1)]
+    for one in made:
+        await worker.open(one, photo=b"photo of " + one.ehcid)
+        await changed(worker, one, Change.ALTERED)
+    institution = await worker.access.save_institution(org_code="ORG-1", org_name="示例医院")
+    await worker.access.save_application(
+        Application(
+            app_id="a-1", secret="an invented secret", institution_id=institution,
+            app_name="示例", app_channel="601", ehcappid="9901A0001XXTB0001",
+            grants=frozenset({"m"}),
+        )
+    )  # fmt: skip
+    return made
+
+
+async def changed(
+    worker: Worker, before: CardAccount, what: Change, **changes: object
+) -> CardAccount:
+    """Save `before` with these changes; returns what it became."""
+    after = replace(before, revision=before.revision + 1, **changes)  # type: ignore[arg-type]
+    change = AccountChange(before=before, after=after, admission=ADMISSION, act=act(what))
+    written = await worker.cards.change_account(change, serial=None)
+    assert written.saved is Saved.DONE
+    return after
+
+
+async def versions(keyed: Keyed) -> dict[str, set[int]]:
+    """Under which key versions each sealed column is."""
+    found = {}
+    for column in SEALED:
+        rows = await keyed.database.fetch(
+            f"select distinct substring({column.column} from 1 for 2) as version"  # noqa: S608
+            f" from {column.table} where {column.column} is not null"
+        )
+        name = f"{column.table}.{column.column}"
+        found[name] = {int.from_bytes(row["version"], "big") for row in rows}
+    return found
+
+
+async def found_by(keyed: Keyed, indexer: BlindIndexer, one: CardAccount) -> list[bool]:
+    """Whether document, phone, name and card of a person are found under this key."""
+    who, card = one.resident, one.resident.cards[0]
+    asked = (
+        ("card_documents", "document_index", indexer.document(who.id_type, who.id_no)),
+        ("cards", "phone_index", indexer.phone(who.mobile_phone)),
+        ("cards", "name_index", indexer.name(who.user_name)),
+        ("card_links", "card_index", indexer.card(card.card_type, card.card_no)),
+    )
+    return [
+        bool(await keyed.database.fetchval(
+            f"select count(*) from {table} where {column} = $1 and ehcid = $2",  # noqa: S608
+            index, one.ehcid,
+        ))
+        for table, column, index in asked
+    ]  # fmt: skip
+
+
+def indexer_of(keys: NodeKeys, version: int) -> BlindIndexer:
+    """The index under one version of the key."""
+    return BlindIndexer(keys.blind_indexes[version])
+
+
+async def two_index_keys(keyed: Keyed) -> None:
+    """A second index key waits in the key file."""
+    await keyed.key_file.changed(lambda keys: with_new_index_key(keys, b"2" * 32))

@@ -99,7 +99,7 @@ class AccessStore:
         )  # fmt: skip
 
     def _open_secret(self, app_id: str, sealed: bytes) -> str:
-        return self._sealer.open(sealed, row=_secret_row(app_id)).decode()
+        return self._sealer.open(sealed, row=secret_row(app_id)).decode()
 
     async def save_institution(self, *, org_code: str, org_name: str) -> int:
         """Register the institution, or rename it; returns its id."""
@@ -109,7 +109,7 @@ class AccessStore:
     async def save_application(self, app: Application) -> None:
         """Register the application, or change it; afterwards it has exactly these grants."""
         sealed = self._sealer.seal(
-            app.secret.encode(), row=_secret_row(app.app_id), entropy=self._entropy
+            app.secret.encode(), row=secret_row(app.app_id), entropy=self._entropy
         ).content
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -127,5 +127,6 @@ class AccessStore:
         )
 
 
-def _secret_row(app_id: str) -> bytes:
+def secret_row(app_id: str) -> bytes:
+    """The identity under which an application's secret is sealed."""
     return b"applications.sealed_secret:" + app_id.encode()

@@ -161,10 +161,10 @@ class CardStore:
         """
         row = (*fact, *self._new_columns(new, serial))
         if not new.account.resident.cards and new.photo is None:
-            return _written(await self._register.run(row))
+            return written_of(await self._register.run(row))
         async with self._database.transaction() as connection:
             answer = await connection.fetchrow(REGISTER, *[[value] for value in row])
-            written = _written(answer)
+            written = written_of(answer)
             if written == Written(Claim.USED, Saved.DONE):
                 await self._save_links(connection, new.account, new.act.at)
                 await self._save_photo(connection, new.account.ehcid, new.photo, new.act.at)
@@ -193,7 +193,7 @@ class CardStore:
         answer = await self._record_use.run(
             (*fact, serial and serial.value, serial and serial.lock)
         )
-        return _written(answer).claim
+        return written_of(answer).claim
 
     async def change_account(self, change: AccountChange, *, serial: SerialKey | None) -> Written:
         """Save an account that changed.
@@ -274,7 +274,8 @@ class CardStore:
         ).content
 
 
-def _written(answer: asyncpg.Record | None) -> Written:
+def written_of(answer: asyncpg.Record | None) -> Written:
+    """What a statement with the columns free, claimed and done says."""
     if answer is None:
         raise RuntimeError("the statement gave no answer for a row")
     claim = claim_of(free=answer["free"], claimed=answer["claimed"])

@@ -143,10 +143,11 @@ def join_shares(lines: Sequence[str]) -> bytes:
     needed = shares[0].member_threshold
     if len(shares) < needed:
         raise SharesTooFew(f"{needed} shares are needed, {len(shares)} were given")
-    first, last = _joined(shares[:needed]), _joined(shares[-needed:])
-    if first != last:
-        raise SharesDoNotFit("the shares contradict each other: one of them is forged")
-    return first
+    key = _joined(shares[:needed])
+    for further in shares[needed:]:
+        if _joined([*shares[: needed - 1], further]) != key:
+            raise SharesDoNotFit("the shares contradict each other: one of them is forged")
+    return key
 
 
 def split_into_components(secret: bytes, *, count: int, entropy: Entropy) -> tuple[Component, ...]:

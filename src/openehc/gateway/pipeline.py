@@ -12,7 +12,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight, SerialKey, serial_key
@@ -21,11 +21,13 @@ from openehc.envelope.opening import OpeningRules, Unopened, open_request
 from openehc.envelope.sealing import seal_reply
 from openehc.gateway.calls import Biz, Call, Handler
 from openehc.gateway.reply import SUCCESS, code_and_message
+from openehc.gateway.trouble_log import TroubleLog
 from openehc.kernel.clock import Clock
 from openehc.kernel.refusal import (
     CryptoModuleDown,
     DatabaseDown,
     DatabaseFault,
+    PlatformError,
     Reason,
     Refusal,
 )
@@ -53,19 +55,15 @@ class Pipeline:
     handlers: Mapping[str, Handler]
     in_flight: InFlight
     clock: Clock
+    troubles: TroubleLog = field(default_factory=TroubleLog)
 
     async def answer(self, raw: bytes, exchange: Exchange) -> bytes:
         """The reply to a received message; unexpected exceptions pass through."""
         try:
             result = await self._result(raw, exchange)
-        except QueueFull:
-            result = Refusal(Reason.OVERLOADED)
-        except DatabaseDown:
-            result = Refusal(Reason.DATABASE_DOWN)
-        except DatabaseFault:
-            result = Refusal(Reason.DATABASE_FAULT)
-        except CryptoModuleDown:
-            result = Refusal(Reason.CRYPTO_MODULE_DOWN)
+        except PlatformError as failure:
+            self.troubles.tell(failure)
+            result = Refusal(_reason(failure))
         return self.reply(result, exchange)
 
     def reply(self, result: Biz | Refusal, exchange: Exchange) -> bytes:
@@ -130,3 +128,20 @@ class Pipeline:
         if not external:
             return None, ""
         return serial_key(request.caller.app_id, request.method, external), external
+
+
+def _reason(failure: PlatformError) -> Reason:
+    """What a failed part of the platform means for the request; a kind not known is a defect."""
+    for kind, reason in _REASONS.items():
+        if isinstance(failure, kind):
+            return reason
+    raise failure
+
+
+_REASONS: Final = {
+    QueueFull: Reason.OVERLOADED,
+    DatabaseDown: Reason.DATABASE_DOWN,
+    DatabaseFault: Reason.DATABASE_FAULT,
+    CryptoModuleDown: Reason.CRYPTO_MODULE_DOWN,
+}
+"""In this order: a full queue is a kind of `DatabaseDown`."""

@@ -49,6 +49,7 @@ from openehc.wiring.rotation_worker import (
 
 _LOCK: Final = 0x4F45_4B52  # "OEKR": one number for every program that rotates
 _LOOK_AGAIN_SECONDS: Final = 0.2
+_LOOKS: Final = 15
 
 
 class RotationRefused(Exception):
@@ -339,10 +340,17 @@ async def key_state(database: Database) -> KeyState:
 
 @asynccontextmanager
 async def alone(database: Database) -> AsyncIterator[None]:
-    """Held by one program at a time; raises AnotherRotationRuns. A killed one lets go of it."""
+    """Held by one program at a time; raises AnotherRotationRuns after three seconds.
+
+    One that was killed lets go of it as soon as the database notices.
+    """
     connection: Connection = await database.new_connection()
     try:
-        if not await connection.fetchval(sql.LOCK, _LOCK):
+        for _ in range(_LOOKS):
+            if await connection.fetchval(sql.LOCK, _LOCK):
+                break
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        else:
             raise AnotherRotationRuns("another program rotates keys at this moment")
         yield
     finally:

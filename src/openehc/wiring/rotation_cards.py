@@ -11,7 +11,7 @@ from typing import Final
 from openehc.access.serials import Claim, SerialKey
 from openehc.cards.model import BoundCard, CardAccount, Change
 from openehc.cards.sql import INSERT_DOCUMENT, REGISTER, RELEASE_DOCUMENT
-from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written, _written
+from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written, written_of
 from openehc.cards.usage import FactRow
 from openehc.kernel.ids import Entropy
 from openehc.storage.errors import StatementRefused
@@ -103,7 +103,7 @@ class RotatingCardStore(CardStore):
         account, at = new.account, new.act.at
         async with self._database.transaction() as connection:
             row = (*fact, *self._new_columns(new, serial))
-            written = _written(await connection.fetchrow(REGISTER, *[[value] for value in row]))
+            written = written_of(await connection.fetchrow(REGISTER, *[[value] for value in row]))
             if written != Written(Claim.USED, Saved.DONE):
                 return written
             for index in self._other_documents(account):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from openehc.access.store import _secret_row
+from openehc.access.store import secret_row
 from openehc.cards.model import CardAccount, Resident
 from openehc.cards.store import photo_row, profile_row
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
@@ -44,7 +44,7 @@ SEALED: Final = (
     SealedColumn("card_history", "sealed_before", "ehcid", sql.HISTORY_UNDER_OTHERS,
                  sql.RESEAL_HISTORY, profile_row, ("revision",)),
     SealedColumn("applications", "sealed_secret", "app_id", sql.SECRETS_UNDER_OTHERS,
-                 sql.RESEAL_APPLICATION, _secret_row, first=""),
+                 sql.RESEAL_APPLICATION, secret_row, first=""),
 )  # fmt: skip
 """Every sealed column of the database."""
 
