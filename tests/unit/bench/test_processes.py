@@ -53,7 +53,7 @@ def test_the_time_of_postgres_is_not_the_servers(tmp_path: Path) -> None:
     link = tmp_path / "postgres"
     link.symlink_to(sys.executable)
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", NODE_WITH_POSTGRES, link, BURN]
+    command = [sys.executable, "-c", NODE_WITH_POSTGRES, str(link), BURN]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
         assert process.stdin
         assert process.stdout
