@@ -51,6 +51,10 @@ PHOTO_METHODS = frozenset({
     "ehc.ehealthcard.alterinfo",
 })  # fmt: skip
 POOL_SIZE = 8
+PATIENCE_SECONDS = 3.0
+"""How long a worker waits for the database before it takes requests: one that is started while
+others serve must not answer 8005; one whose database is away has to say so."""
+
 _HOUR = 3600.0
 _log = logging.getLogger("openehc.node")
 
@@ -88,6 +92,11 @@ class Node:
         await self.keys.leave()
         await self.database.close()
         await close_module(self.module)
+
+    async def loaded(self) -> None:
+        """Wait until the registers and the state of the keys were read; raises DatabaseDown."""
+        await self.listener.listening.wait()
+        await self.keys.freshen()
 
     async def ready(self) -> bool:
         """Whether requests can be served now: registers loaded, database and module answer."""
@@ -139,6 +148,9 @@ async def start_node(
         asyncio.create_task(node.request_log.keep_flushing()),
         asyncio.create_task(keep_partitions(node.database, DAILY_TABLES, base.clock, every=_HOUR)),
     ]
+    with suppress(TimeoutError, PlatformError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await node.loaded()
     return node
 
 
