@@ -367,6 +367,7 @@ def _kill_everything(postmaster: int) -> None:
     family = [psutil.Process(postmaster), *psutil.Process(postmaster).children()]
     for process in family:
         process.kill()
+    psutil.wait_procs(family, timeout=10)  # a dying server would still count as running
 
 
 async def _cut_connections(things: Database) -> None:
