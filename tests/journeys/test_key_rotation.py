@@ -24,7 +24,8 @@ from tests.support.waiting import until
 
 DATABASE_AWAY = "8005"
 MOST_REPEATED = 3
-"""A busy machine may fail to make a connection within its two seconds; a rotation does not."""
+"""How often a load may find the database away for a moment: seen once, the cause never proven.
+0 has passed as well; a rotation that needs more is broken."""
 
 SEALED_BEFORE = """
 select (select count(*) from cards where substring(sealed_profile from 1 for 2) <> $1)

@@ -1,6 +1,8 @@
 """`ehc init`, `ehc serve`, `ehc demo`: make a node, run it, try it."""
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,13 +149,22 @@ def _welcome(settings: Settings, registry: DemoRegistry) -> None:
 OpenEHC demo is running.
   gateway   {settings.base_url}/ehcService/gateway.do
   pages     {settings.base_url}/
-  profile   {profile}   (application, secret, terminal; login admin / {registry.console_password})
+  profile   {profile}   (application, secret, terminal; login admin / {registry.console_password}
+            for the console, which is not built yet)
 
 Try it from another terminal:
-  ehc call ehc.ehealthcard.register '{biz}' --profile {settings.data / PROFILE}
+  {_command()} call ehc.ehealthcard.register '{biz}' --profile {settings.data / PROFILE}
 
 Ctrl-C stops it."""
     )
+
+
+def _command() -> str:
+    """How this program was started, so that the example can be pasted into another shell."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m openehc"
+    return shlex.quote(str(started))
 
 
 def _passphrase(settings: Settings) -> str:
