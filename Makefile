@@ -76,7 +76,7 @@ $(RESULTS):
 # ---------------------------------------------------------------- the environment
 
 UV := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
-      --generate-hashes --no-emit-index-url --no-emit-find-links \
+      --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
       --custom-compile-command 'make requirements'
 
 requirements: $(VENV)/.dev ## pin the dependencies anew (UPGRADE=--upgrade for newer versions)
