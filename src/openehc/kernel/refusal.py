@@ -53,6 +53,15 @@ class Reason(Enum):
     FOREIGN_CODE = "code of another node"
     SUPPLEMENT_REQUIRED = "static code needs supplementary identification"
     AUTHORISATION_UNKNOWN = "no such authorisation"
+    # registers and people, as the console meets them
+    RECORD_UNKNOWN = "no such record"
+    RECORD_EXISTS = "the record exists already"
+    RECORD_CHANGED = "somebody changed the record meanwhile"
+    STATE_FORBIDS = "the record's state forbids it"
+    INPUT_WRONG = "input wrong"
+    OUT_OF_SCOPE = "outside the actor's reach"
+    APPROVAL_NEEDED = "a second person has to approve"
+    SIGN_IN_REFUSED = "sign-in refused"
     # parts of the platform that do not answer
     DATABASE_DOWN = "database down"
     DATABASE_FAULT = "database refused"
@@ -62,15 +71,27 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one field of an input: its name, and why in both languages."""
+
+    field: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A decided no.
 
     `detail` is one Chinese sentence for the operator; it names fields and says
-    what to do, and never holds personal data, secrets or whole codes.
+    what to do, and never holds personal data, secrets or whole codes. The console
+    shows `detail_en` beside it and lists `faults`; the gateway knows neither.
     """
 
     reason: Reason
     detail: str = ""
+    detail_en: str = ""
+    faults: tuple[Fault, ...] = ()
 
 
 class PlatformError(Exception):

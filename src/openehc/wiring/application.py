@@ -1,4 +1,4 @@
-"""The ASGI application of one worker: the door for machines, the pages for residents, health.
+"""The ASGI application of one worker: the door for machines, the console API, the pages.
 
 Made anew in every worker process from a picklable `ApplicationFactory`.
 """
@@ -43,6 +43,8 @@ class Application:
                 await _plain(send, 503, b"starting")
             elif scope["path"] == PATH:
                 await node.door(scope, receive, send)
+            elif scope["path"].startswith("/api/"):
+                await node.console(scope, receive, send)  # type: ignore[arg-type] # MutableMapping for dict
             elif scope["path"].startswith("/health/"):
                 await self._health(scope["path"], node, send)
             else:

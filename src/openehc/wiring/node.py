@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from fastapi import FastAPI
+
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
 from openehc.access.store import CHANNEL, AccessStore
+from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
 from openehc.cards.register_card import RegisterCard
 from openehc.cards.store import CardStore
@@ -38,6 +41,7 @@ from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
+from openehc.wiring.console import ConsoleParts, build_console
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.foreign import NoNetwork
 from openehc.wiring.rotation_cards import RotatingCardStore
@@ -73,6 +77,8 @@ class Node:
     change_card: ChangeCard
     door: Door
     page: AuthorisationPage
+    console: FastAPI
+    trail: AuditTrail
     request_log: RequestLog
     listener: Listener
     keys: KeyRing
@@ -188,6 +194,7 @@ def _assemble(base: _Base) -> Node:
     )  # fmt: skip
     change = ChangeCard(base.cards, base.entropy)
     spec, request_log = load(), RequestLog()
+    trail = AuditTrail(base.database, base.entropy)
     pipeline = Pipeline(
         spec=spec,
         registry=base.registry,
@@ -207,11 +214,21 @@ def _assemble(base: _Base) -> Node:
         change_card=change,
         door=Door(pipeline, clock, request_log),
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
+        console=build_console(_console_parts(base, trail)),
+        trail=trail,
         request_log=request_log,
         listener=_listener(base),
         keys=base.keys,
         filled_at=base.filled_at,
     )
+
+
+def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
+    return ConsoleParts(
+        settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
+        registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
+        keys=base.keys, trail=trail,
+    )  # fmt: skip
 
 
 def _handlers(base: _Base, verify: VerifyCode, change: ChangeCard) -> dict[str, Handler]:

@@ -1,0 +1,64 @@
+"""Recording: an act and its record are one transaction, so neither exists without the other.
+
+Fail-closed (材料二 附录B 5.3): when the record cannot be made durable, the act does not
+happen. Reads nothing back; `ehc audit` and the auditor's pages do.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from openehc.audit.chain import Chains
+from openehc.audit.model import AuditEvent
+from openehc.audit.store import write
+from openehc.kernel.ids import Entropy
+from openehc.kernel.refusal import Refusal
+from openehc.storage.pool import Database, Transaction
+
+
+@dataclass(slots=True)
+class Act:
+    """An act in work: its transaction, and the event as far as it is known."""
+
+    connection: Transaction
+    event: AuditEvent
+
+    def tell(self, **known: Any) -> None:  # noqa: ANN401 (fields of AuditEvent)
+        """Complete the event: `object_ref`, `before`, `after`, `reason` and so on."""
+        self.event = replace(self.event, **known)
+
+    def refused(self, refusal: Refusal) -> Refusal:
+        """Note that the act was refused; write nothing else in this transaction."""
+        self.tell(result=refusal.reason.name.lower())
+        return refusal
+
+
+class AuditTrail:
+    """Writes events; one instance for each process."""
+
+    def __init__(self, database: Database, entropy: Entropy) -> None:
+        self._database = database
+        self._chains = Chains(entropy)
+
+    async def record(self, event: AuditEvent) -> None:
+        """Record an event by itself; durable when it returns. Raises DatabaseDown."""
+        async with self.act(event):
+            pass
+
+    @asynccontextmanager
+    async def act(self, event: AuditEvent) -> AsyncIterator[Act]:
+        """A transaction that commits together with the record of `event`.
+
+            async with trail.act(event) as act:
+                await act.connection.execute(...)
+                act.tell(after={...})
+
+        When the block raises, nothing was done and nothing is recorded.
+        """
+        with self._chains.borrowed() as chain:
+            async with self._database.transaction() as connection:
+                act = Act(connection, event)
+                yield act
+                await write(connection, act.event, chain)
+            chain.keep()

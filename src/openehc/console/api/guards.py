@@ -1,0 +1,84 @@
+"""Who may call a route: session cookie, CSRF value, permission.
+
+1. the cookie names a live session            else 401
+2. a changing request repeats the CSRF value  else 403
+3. the password is not overdue                else 403
+4. a role holds the route's permission        else 403
+
+`needs(...)` marks the route, so that the matrix of routes and roles can be read from the
+application itself. Signs nobody in.
+"""
+
+import hmac
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+
+from openehc.console.api.problems import Problem
+from openehc.people.model import Principal
+from openehc.people.permissions import role_table
+
+COOKIE: Final = "ehc_session"
+CSRF_HEADER: Final = "x-csrf-token"
+SIGNED_IN: Final = "signed-in"
+"""The mark of routes that need a session and no permission."""
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONGEST_TOKEN: Final = 100
+
+
+def address_of(request: Request) -> str:
+    """Where a request came from, as an IP address."""
+    return request.client.host if request.client else ""
+
+
+async def signed_in(request: Request) -> Principal:
+    """Steps 1 and 2: the person behind the session."""
+    token = request.cookies.get(COOKIE, "")
+    sessions = request.app.state.sessions
+    principal: Principal | None = None
+    if token and len(token) <= _LONGEST_TOKEN:
+        principal = await sessions.principal(token, address=address_of(request))
+    if principal is None:
+        raise Problem(401, zh="请登录后再试。", en="Sign in and try again.")
+    if request.method not in _SAFE:
+        given = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(given.encode(), principal.csrf.encode()):
+            raise Problem(
+                403, zh="缺少或错误的X-CSRF-Token。", en="X-CSRF-Token is missing or wrong."
+            )
+    return principal
+
+
+def needs(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
+    """A dependency that gives the `Principal` when it holds the permission (steps 1 to 4)."""
+    if permission not in role_table().permissions:
+        raise ValueError(f"no such permission: {permission}")
+
+    async def allowed(principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
+        if principal.must_change_password:
+            raise Problem(403, zh="请先修改密码。", en="Change your password first.",
+                          reason="password_expired")  # fmt: skip
+        if not principal.may(permission):
+            raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
+                          permission=permission)  # fmt: skip
+        return principal
+
+    allowed.permission = permission  # type: ignore[attr-defined] # read by `permission_of`
+    return Depends(allowed)
+
+
+def freshly_proved(principal: Principal) -> None:
+    """Dangerous acts: the person must have proved themselves again just now."""
+    if not principal.fresh:
+        raise Problem(403, zh="请重新验证身份后再进行此操作。",
+                      en="Prove your identity again before this act.",
+                      reason="proof_needed")  # fmt: skip
+
+
+def permission_of(dependency: Callable[..., Any] | None) -> str | None:
+    """The permission that a dependency of a route demands, None for any other dependency."""
+    if dependency is signed_in:
+        return SIGNED_IN
+    return getattr(dependency, "permission", None)
