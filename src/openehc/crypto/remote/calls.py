@@ -178,10 +178,10 @@ Answer: TypeAlias = (
 )
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_questions: Final = msgspec.msgpack.Decoder(
+_questions: "Final[msgspec.msgpack.Decoder[list[Question]]]" = msgspec.msgpack.Decoder(
     Annotated[list[Question], msgspec.Meta(min_length=1, max_length=MOST_CALLS)]
-).decode
-_answers: Final = msgspec.msgpack.Decoder(list[Answer]).decode
+)
+_answers: Final = msgspec.msgpack.Decoder(list[Answer])
 
 
 def written(messages: Sequence[Question] | Sequence[Answer]) -> bytes:
@@ -192,7 +192,7 @@ def written(messages: Sequence[Question] | Sequence[Answer]) -> bytes:
 def read_questions(message: bytes) -> list[Question]:
     """1 to `MOST_CALLS` calls; raises `MessageBroken`."""
     try:
-        return _questions(message)
+        return _questions.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MessageBroken("the message holds no list of calls") from None
 
@@ -200,7 +200,7 @@ def read_questions(message: bytes) -> list[Question]:
 def read_answers(message: bytes, *, count: int) -> list[Answer]:
     """Exactly `count` answers; raises `MessageBroken`."""
     try:
-        answers = _answers(message)
+        answers = _answers.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MessageBroken("the message holds no list of answers") from None
     if len(answers) != count:

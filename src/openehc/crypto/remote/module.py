@@ -76,7 +76,7 @@ class ProxyOverloaded(CryptoModuleDown):
 class ProxyCryptoModule:
     """`CryptoModule` over the front proxy; belongs to one event loop, and wants closing."""
 
-    def __init__(  # noqa: PLR0913 (clock and entropy are for tests, and everything has a default)
+    def __init__(
         self, party: Party, *, lanes: int = LANES, patience: Patience | None = None,
         clock: Clock | None = None, entropy: Entropy | None = None, name: str = "proxy",
     ) -> None:  # fmt: skip
@@ -211,20 +211,24 @@ class ProxyCryptoModule:
 
 
 async def _flush(lane: Lane, taken: list[_Waiting]) -> None:
+    waiters = [waiter for _, waiter in taken]
     try:
         answers = await lane.ask([question for question, _ in taken])
     except Exception as failure:  # noqa: BLE001 (it must reach every waiter, whatever it is)
-        for _, waiter in taken:
-            if not waiter.done():  # a shared exception would gather all their tracebacks
-                waiter.set_exception(copy(failure))
+        _fail(waiters, failure)
     except asyncio.CancelledError:
-        for _, waiter in taken:
-            waiter.cancel()
+        _fail(waiters, ProxyOverloaded("the node is shut down"))
         raise
     else:
-        for (_, waiter), answer in zip(taken, answers, strict=True):
+        for waiter, answer in zip(waiters, answers, strict=True):
             if not waiter.done():
                 waiter.set_result(answer)
+
+
+def _fail(waiters: "list[asyncio.Future[Answer]]", failure: Exception) -> None:
+    for waiter in waiters:
+        if not waiter.done():  # a shared exception would gather all their tracebacks
+            waiter.set_exception(copy(failure))
 
 
 def _expected(answer: Answer, kind: type[Wanted]) -> Wanted:
