@@ -121,7 +121,7 @@ class CardStore:
             database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
         )
         self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
-        self._register = GroupCommit(database, REGISTER, name="register", lanes=2, shape=as_json)
+        self._register = GroupCommit(database, REGISTER, name="register", lanes=1, shape=as_json)
         self._record_use = GroupCommit(
             database, RECORD_USE, name="record use", lanes=1, shape=as_json
         )

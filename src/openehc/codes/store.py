@@ -72,9 +72,9 @@ class CodeStore:
         self._presented = BatchedRead(
             database, PRESENTED, name="presented code", lanes=1, shape=as_json
         )
-        self._issue = GroupCommit(database, ISSUE, name="issue code", lanes=2, shape=as_json)
+        self._issue = GroupCommit(database, ISSUE, name="issue code", lanes=1, shape=as_json)
         self._verified = GroupCommit(
-            database, VERIFIED, name="verified code", lanes=2, shape=as_json
+            database, VERIFIED, name="verified code", lanes=1, shape=as_json
         )
 
     async def close(self) -> None:
