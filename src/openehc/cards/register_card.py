@@ -6,6 +6,8 @@ Idempotent: the person who has a card gets it back. Makes no QR code.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import Act, Applicant, CardAccount, CardState, Change
@@ -24,8 +26,7 @@ _KIND_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterCommand:
+class RegisterCommand(msgspec.Struct, frozen=True, gc=False):
     """Who asks for whom, under which number."""
 
     admission: Admission

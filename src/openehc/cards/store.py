@@ -48,6 +48,9 @@ class _Profile(msgspec.Struct, frozen=True, gc=False, array_like=True):
     resident: Resident
 
 
+_STATES: Final = {state.value: state for state in CardState}
+"""Quicker than `CardState(text)`."""
+
 _decode: Final = msgspec.json.Decoder(_Profile).decode
 
 
@@ -59,16 +62,14 @@ class Saved(Enum):
     OVERTAKEN = "another request changed the account first"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a write: the claim first, then the change itself."""
 
     claim: Claim
     saved: Saved
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccount:
+class NewAccount(msgspec.Struct, frozen=True, gc=False):
     """An account that is to be opened."""
 
     account: CardAccount
@@ -149,7 +150,7 @@ class CardStore:
         return CardAccount(
             ehcid=ehcid,
             mindex_id=profile.mindex_id,
-            state=CardState(row["state"]),
+            state=_STATES[row["state"]],
             blacklisted=row["blacklisted"],
             resident=profile.resident,
             revision=row["revision"],

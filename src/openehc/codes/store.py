@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 import asyncpg
+import msgspec
 
 from openehc.access.serial_store import claim_serial
 from openehc.access.serials import Claim, SerialKey, claim_of
@@ -30,8 +31,7 @@ from openehc.storage.rows import as_json
 _NO_ISSUE: Final = (None, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class NewIssue:
+class NewIssue(msgspec.Struct, frozen=True, gc=False):
     """A dynamic code that is to be recorded."""
 
     ehcid: bytes
