@@ -161,8 +161,9 @@ class CardStore:
     ) -> Written:
         """Save a new account with its history and fact.
 
-        OVERTAKEN when the document got an account meanwhile: then the serial number
-        is used up by this request, which has to go on without it.
+        OVERTAKEN when the document got an account meanwhile, or the account exists and
+        its document was released: then the serial number is used up by this request,
+        which has to go on without it.
         """
         row = await self._new_row(new, serial, fact)
         if not new.account.resident.cards and new.photo is None:
