@@ -8,17 +8,24 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
+from openehc.crypto.remote.connection import ProxyAddress
+from openehc.crypto.remote.lane import Party
+from openehc.crypto.remote.module import ProxyCryptoModule
+from openehc.crypto.sm2 import Sm2PrivateKey, Sm2PublicKey
 from tests.support.client import GENERATE, REGISTER, VERIFY, GatewayClient
 from tests.support.messages import Person, registration, verification
-from tests.support.node import Processes
-from tests.support.proxied_nodes import Proxied, StartMachine
+from tests.support.node import Processes, free_port
+from tests.support.proxied_nodes import Proxied, StartMachine, ehc, node_folder, own_folder
 from tests.support.waiting import until
 
 CALLERS = 12
+EXPIRES = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -174,3 +181,29 @@ async def _codes_of_the_next_second(client: GatewayClient) -> list[str]:
     while time.monotonic() < end:
         codes.append((await client.call(REGISTER, registration(Person.invented()))).code)
     return codes
+
+
+@pytest.mark.slow
+async def test_one_node_can_be_card_node_and_proxy_at_once() -> None:
+    with own_folder() as parent:
+        folder = node_folder(parent, "n")
+        both = Processes(folder, free_port(), ("serve", "--roles", "card,crypto"))
+        await asyncio.to_thread(both.start)
+        try:
+            key = Sm2PrivateKey.generate()
+            words = ("--calls", "make_valid", "--from", "127.0.0.1", "--data", str(folder))
+            await asyncio.to_thread(
+                ehc, "keys", "caller", "allow", "desk", key.public.raw.hex(), *words
+            )
+            shown = await asyncio.to_thread(ehc, "keys", "proxy", "show", "--data", str(folder))
+            proxy = Sm2PublicKey(bytes.fromhex(shown.output.strip()))
+            module = ProxyCryptoModule(Party(ProxyAddress("127.0.0.1", both.port), proxy, key))
+            made = await module.make_valid(EXPIRES)
+            await module.close()
+            async with both.http() as http:
+                gateway = await http.post("/ehcService/gateway.do", content=b"{}")
+        finally:
+            await asyncio.to_thread(both.stop)
+
+    assert made == await SoftCryptoModule(PUBLIC_TEST_KEYS).make_valid(EXPIRES)
+    assert (gateway.status_code, "ret_code" in gateway.json()) == (200, True)

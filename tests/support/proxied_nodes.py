@@ -153,23 +153,31 @@ def standing() -> Iterator[Proxied]:
 
 
 @contextmanager
-def _proxied(start: StartMachine) -> Iterator[Proxied]:
+def own_folder() -> Iterator[Path]:
+    """A folder with a short path, through which the database's own user may pass."""
     parent = Path(tempfile.mkdtemp(prefix=f"ehc-{secrets.token_hex(2)}-"))
     parent.chmod(0o711)
-    machines = [start(), start()]
-    setting = "machine:" + ",".join(one.name for one in machines)
-    proxy = Processes(
-        node_folder(parent, "p"), free_port(), ("serve", "--roles", "crypto", "--crypto", setting)
-    )
-    url = f"proxy:http://127.0.0.1:{proxy.port}"
-    card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", url))
     try:
-        proxy.start()
-        trust(card.data, proxy.data)
-        card.start()
-        yield Proxied(card, proxy, machines)
+        yield parent
     finally:
-        for node in (card, proxy):
-            if hasattr(node, "process"):
-                node.stop()
         shutil.rmtree(parent)
+
+
+@contextmanager
+def _proxied(start: StartMachine) -> Iterator[Proxied]:
+    with own_folder() as parent:
+        machines = [start(), start()]
+        setting = "machine:" + ",".join(one.name for one in machines)
+        command = ("serve", "--roles", "crypto", "--crypto", setting)
+        proxy = Processes(node_folder(parent, "p"), free_port(), command)
+        url = f"proxy:http://127.0.0.1:{proxy.port}"
+        card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", url))
+        try:
+            proxy.start()
+            trust(card.data, proxy.data)
+            card.start()
+            yield Proxied(card, proxy, machines)
+        finally:
+            for node in (card, proxy):
+                if hasattr(node, "process"):
+                    node.stop()
