@@ -68,14 +68,15 @@ class SmallAuthority:
 
     def revocation_list(self, *, days: int, now: datetime) -> RevocationList:
         """Everything revoked so far, under the next number."""
+        made = now.replace(microsecond=0)
         self.register["list_number"] += 1
         revoked = [
             Revocation(int(serial, 16), datetime.fromisoformat(moment), RevocationReason(reason))
             for serial, (moment, reason) in self.register["revoked"].items()
         ]
         listed = self.issuing.revocation_list(
-            revoked, number=self.register["list_number"], made=now,
-            next_due=now + timedelta(days=days),
+            revoked, number=self.register["list_number"], made=made,
+            next_due=made + timedelta(days=days),
         )  # fmt: skip
         self._save()
         return listed
@@ -108,7 +109,10 @@ def create_authority(
         raise AuthorityRefused(str(wrong)) from None
     made = SmallAuthority(folder, issuing, {"issued": {}, "revoked": {}, "list_number": 0})
     # the root revokes nothing here, but whoever demands lists demands one of it too
-    listed = root.revocation_list([], number=1, made=now, next_due=now + timedelta(days=ROOT_DAYS))
+    made_at = now.replace(microsecond=0)
+    listed = root.revocation_list(
+        [], number=1, made=made_at, next_due=made_at + timedelta(days=ROOT_DAYS)
+    )
     write_private(folder / "root.crl.pem", listed.pem())
     made._save()  # noqa: SLF001 (our own kind)
     return made
