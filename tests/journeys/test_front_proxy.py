@@ -117,6 +117,8 @@ async def test_machines_are_added_and_removed_under_load_and_no_request_fails(
     await load.goes_on(more=20)
     await load.end()
 
+    listed = await proxied.keys("machines", "list")
+    assert listed.output.count(f"{third.name:<24}in service") == 2
     assert [added.exit_code, *(one.exit_code for one in removed)] == [0, 0, 0], added.output
     assert added.output.count(f"{third.name:<24}in service") == 2  # both workers
     assert (last.exit_code, "the last one that answers" in last.output) == (1, True)
