@@ -18,6 +18,9 @@
     key_type = "00A"
     encrypt_padding = "02"
     decrypt_padding = "05"
+    kek_index = 9                  # a library whose keys lie outside: `ehc keys device`
+    safe_under_kek = "32 hex digits"
+    protect_under_kek = "32 hex digits"
 
     [codes]
     supplement = "warn"            # static codes: off, warn, require
@@ -57,7 +60,7 @@ _SECTIONS: Final = {
     "messages": ("window_minutes",),
     "crypto": (
         "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
-        "decrypt_padding",
+        "decrypt_padding", "kek_index", "safe_under_kek", "protect_under_kek",
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
@@ -253,6 +256,9 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "key_type": _text,
     "encrypt_padding": _text,
     "decrypt_padding": _text,
+    "kek_index": _whole_number,
+    "safe_under_kek": _text,
+    "protect_under_kek": _text,
     "supplement": _policy,
     "supplement_by_treatment": _table_of(_policy),
     "legacy_channels": _table_of(_node_number),
