@@ -23,6 +23,7 @@ from openehc.kernel.refusal import Refusal
 from openehc.people.model import Account, Credentials, Proof, Visit
 from openehc.people.open_session import Opening, OpenSession
 from openehc.people.permissions import OF_ONE_INSTITUTION, Role
+from openehc.people.use_code import UseCode
 from openehc.people.user_store import NewUser, UserStore
 from tests.support.node import RunningNode, StartNode
 
@@ -101,7 +102,7 @@ class PeopleAtNode:
         """A client of a session that no password was needed for."""
         sessions = self.node.parts.console.state.sessions
         opened = await OpenSession(
-            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn
+            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn, UseCode(self.users)
         )(
             Opening(account, proof, await self.users.policy()),
             Visit("127.0.0.1", self.node.clock.now()),

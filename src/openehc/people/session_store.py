@@ -81,10 +81,10 @@ class SessionStore:
         await self._database.execute(sql.SEE_SESSION, session_id, at)
 
     async def prove(
-        self, connection: Transaction, session_id: int, *, at: datetime, by: Proof
+        self, connection: Transaction, session_id: int, *, at: datetime, by: Proof | None = None
     ) -> None:
-        """The person proved themselves again."""
-        await connection.execute(sql.PROVE_SESSION, session_id, at, by.value)
+        """The person proved themselves again; `by` where that makes the session worth more."""
+        await connection.execute(sql.PROVE_SESSION, session_id, at, by.value if by else None)
 
     async def delete(self, connection: Transaction, session_id: int) -> bool:
         """End one; whether it was there."""

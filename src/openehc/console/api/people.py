@@ -2,11 +2,20 @@
 
 from fastapi import APIRouter
 
+from openehc.console.api.approvals import approvals_router
 from openehc.console.api.captchas import captcha_router
+from openehc.console.api.certificate_sign_in import certificate_router
+from openehc.console.api.own_account import own_account_router
+from openehc.console.api.policy import policy_router, signed_in_router
 from openehc.console.api.sessions import session_router
+from openehc.console.api.users import users_router
 from openehc.people.use_cases import People
 
 
 def people_routers(people: People) -> list[APIRouter]:
     """Every router about people."""
-    return [session_router(people), captcha_router(people)]
+    return [
+        session_router(people), captcha_router(people), certificate_router(people),
+        own_account_router(people), users_router(people), policy_router(people),
+        signed_in_router(people), approvals_router(people),
+    ]  # fmt: skip
