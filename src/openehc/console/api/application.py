@@ -92,7 +92,12 @@ def permissions_of(app: FastAPI) -> list[tuple[str, str, frozenset[str]]]:
 
 
 def _api_routes(app: FastAPI) -> list[Any]:
-    return [route for route in app.routes if hasattr(route, "dependant")]
+    """The routes themselves, also those that FastAPI keeps inside an included router."""
+    found: list[Any] = []
+    for route in app.routes:
+        included = getattr(route, "effective_route_contexts", None)
+        found += included() if included else [route]
+    return [route for route in found if getattr(route, "dependant", None) is not None]
 
 
 def _dependants(dependant: Any) -> list[Any]:  # noqa: ANN401 (FastAPI's own tree)
