@@ -20,7 +20,7 @@ from openehc.console.api.guards import CSRF_HEADER
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import Refusal
-from openehc.people.model import Account, Credentials, Proof, Visit
+from openehc.people.model import Account, Credentials, Proof, SignedIn, Visit
 from openehc.people.open_session import Opening, OpenSession
 from openehc.people.permissions import OF_ONE_INSTITUTION, Role
 from openehc.people.use_code import UseCode
@@ -96,20 +96,26 @@ class PeopleAtNode:
         assert answer.status_code == 201, answer.text
         return client
 
+    async def opened(self, account: Account, *, proof: Proof = Proof.CERTIFICATE) -> SignedIn:
+        """A session that no password was needed for."""
+        sessions = self.node.parts.console.state.sessions
+        opening = Opening(account, proof, await self.users.policy())
+        opened = await OpenSession(
+            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn, UseCode(self.users)
+        )(opening, Visit("127.0.0.1", self.node.clock.now()))
+        assert not isinstance(opened, Refusal)
+        return opened
+
+    def headers(self, signed: SignedIn) -> dict[str, str]:
+        """What a browser and its page send in a session."""
+        cookie = self.node.parts.console.state.cookie
+        return {"Cookie": f"{cookie}={signed.token}", CSRF_HEADER: signed.csrf}
+
     async def session(
         self, account: Account, *, proof: Proof = Proof.CERTIFICATE
     ) -> httpx.AsyncClient:
-        """A client of a session that no password was needed for."""
-        sessions = self.node.parts.console.state.sessions
-        opened = await OpenSession(
-            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn, UseCode(self.users)
-        )(
-            Opening(account, proof, await self.users.policy()),
-            Visit("127.0.0.1", self.node.clock.now()),
-        )
-        assert not isinstance(opened, Refusal)
-        cookie = self.node.parts.console.state.cookie
-        return await self.client(cookies={cookie: opened.token}, headers={CSRF_HEADER: opened.csrf})
+        """A client of such a session."""
+        return await self.client(headers=self.headers(await self.opened(account, proof=proof)))
 
     async def records(self, action: str) -> list[dict[str, Any]]:
         """The audit records of an action, in the order of their times."""

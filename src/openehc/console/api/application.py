@@ -16,7 +16,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from openehc import __version__
 from openehc.console.api.guards import permission_of
-from openehc.console.api.problems import Problem, install
+from openehc.console.api.problems import Problem, described, install
 from openehc.console.ports import Sessions
 
 PREFIX: Final = "/api"
@@ -40,6 +40,7 @@ def build_api(*, sessions: Sessions, routers: Iterable[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="OpenEHC console API", version=__version__, docs_url=None, redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json", swagger_ui_oauth2_redirect_url=None,
+        responses=described(),
     )  # fmt: skip
     app.state.sessions = sessions
     install(app)
