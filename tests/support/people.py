@@ -60,6 +60,12 @@ class PeopleAtNode:
         self.users = UserStore(parts.database, parts.keys.sealer, SystemEntropy())
         self.trail = parts.trail
 
+    @classmethod
+    async def at(cls, node: RunningNode, stack: AsyncExitStack) -> "PeopleAtNode":
+        """At a node where nobody is yet; `stack` closes the clients."""
+        await node.parts.database.execute(NOBODY_YET)
+        return cls(node, stack)
+
     async def institution(self) -> int:
         """The demo hospital's number."""
         rows = await self.node.rows("select institution_id from institutions limit 1")
@@ -184,14 +190,12 @@ async def sign_in(
 
 @pytest.fixture
 async def people(node: RunningNode) -> AsyncIterator[PeopleAtNode]:
-    await node.parts.database.execute(NOBODY_YET)
     async with AsyncExitStack() as stack:
-        yield PeopleAtNode(node, stack)
+        yield await PeopleAtNode.at(node, stack)
 
 
 @pytest.fixture
 async def real(start: StartNode) -> AsyncIterator[PeopleAtNode]:
     node = await start(mode=KeyPurpose.DEBUGGING, public_url="https://ehc.example")
-    await node.parts.database.execute(NOBODY_YET)
     async with AsyncExitStack() as stack:
-        yield PeopleAtNode(node, stack)
+        yield await PeopleAtNode.at(node, stack)

@@ -45,6 +45,7 @@ def build_console(parts: ConsoleParts) -> FastAPI:
     """The application with every router."""
     people = build_people(people_parts(parts), approval_kinds=ApprovalKinds(()))
     app = build_api(sessions=people.sessions, routers=people_routers(people))
+    app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
