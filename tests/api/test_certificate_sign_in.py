@@ -296,3 +296,17 @@ async def test_a_certificate_proves_again_whose_session_it_is(setting: Setting) 
     fresh = await client.post(f"/api/users/{other.user_id}/reset")
 
     assert (stale.status_code, proved.status_code, fresh.status_code) == (403, 204, 200)
+
+
+async def test_the_certificate_of_somebody_else_proves_nothing(setting: Setting) -> None:
+    other = await setting.people.user(Role.PROVINCE_OPERATOR)
+    client = await setting.people.session(other)
+    random2 = (await setting.challenge(client))["random2"]
+    form = {
+        "random2": random2, "certificate": setting.holder.certificate.pem(),
+        "signature": setting.holder.key.sign(bytes.fromhex(random2)).hex(),
+    }  # fmt: skip
+
+    refused = await client.post("/api/session/proof", json={"certificate": form})
+
+    assert refused.status_code == 422

@@ -215,7 +215,7 @@ async def test_five_minutes_after_the_proof_a_dangerous_act_wants_another(
     fresh = await client.post(f"/api/users/{other.user.user_id}/reset")
 
     assert (stale.status_code, stale.json()["reason"]) == (403, "proof_needed")
-    assert (wrong.status_code, proved.status_code, fresh.status_code) == (401, 204, 200)
+    assert (wrong.status_code, proved.status_code, fresh.status_code) == (422, 204, 200)
 
 
 async def test_too_many_wrong_proofs_end_the_session(people: PeopleAtNode) -> None:
@@ -226,7 +226,7 @@ async def test_too_many_wrong_proofs_end_the_session(people: PeopleAtNode) -> No
         for _ in range(6)
     ]
 
-    assert statuses == [401] * 5 + [429]
+    assert statuses == [422] * 5 + [429]
     assert (await client.get("/api/session")).status_code == 401
 
 

@@ -4,6 +4,7 @@ import base64
 import logging
 import statistics
 import time
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 
@@ -347,3 +348,19 @@ async def test_secrets_of_users_are_not_readable_in_the_database(people: PeopleA
 
     assert all(b"argon2" not in row["sealed_credentials"] for row in rows)
     assert all(TOTP_SECRET.encode() not in row["sealed_credentials"] for row in rows)
+
+
+async def _endless(pieces: int) -> AsyncIterator[bytes]:
+    """A body whose length is not announced."""
+    for _ in range(pieces):
+        yield b"x" * 65536
+
+
+async def test_a_body_without_an_end_is_cut_off(people: PeopleAtNode) -> None:
+    client = await people.client(headers={"Content-Type": "application/json"})
+
+    small = await client.post("/api/session", content=_endless(5))
+    announced = await client.post("/api/session", content=b"x" * 300_000)
+
+    assert [small.status_code, announced.status_code] == [413, 413]
+    assert small.headers["content-type"] == "application/problem+json"

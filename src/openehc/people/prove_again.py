@@ -8,7 +8,7 @@ not end sessions.
 from dataclasses import dataclass
 
 from openehc.audit.trail import AuditTrail
-from openehc.kernel.refusal import Reason, Refusal
+from openehc.kernel.refusal import Fault, Reason, Refusal
 from openehc.people.admit_try import locked_out
 from openehc.people.events import security
 from openehc.people.model import Account, Principal, Visit
@@ -17,16 +17,16 @@ from openehc.people.ports import Sealing
 from openehc.people.rules import unknown_user
 from openehc.people.session_store import SessionStore
 from openehc.people.sign_in import BUSY, code_given
-from openehc.people.sign_in_with_certificate import (
-    CertificateProof,
-    CheckCertificate,
-    refusal_of,
-)
+from openehc.people.sign_in_with_certificate import CertificateProof, CheckCertificate
 from openehc.people.tokens import subject
 from openehc.people.use_code import UseCode, UsedCode
 from openehc.people.user_store import UserStore
 
-WRONG = Refusal(Reason.SIGN_IN_REFUSED, "密码或动态口令错误。", "Password or code is wrong.")
+WRONG = Refusal(
+    Reason.INPUT_WRONG,
+    faults=(Fault("proof", "密码、动态口令或证书错误", "password, code or certificate is wrong"),),
+)
+"""Not 401: whoever sits there is still signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,8 @@ class ProveAgain:
         if refused := await self._counted(by, visit):
             return refused
         found = await self.check_certificate(proof, visit)
-        if isinstance(found, str):
-            return refusal_of(found)
-        if found.user.user_id != by.user_id:
-            return refusal_of("holder-unknown")
+        if isinstance(found, str) or found.user.user_id != by.user_id:
+            return WRONG
         return await self._proved(found, None, by=by, visit=visit)
 
     async def _counted(self, by: Principal, visit: Visit) -> Refusal | None:

@@ -99,8 +99,9 @@ class SessionStore:
         return len(await connection.fetch(sql.DELETE_OTHERS, user_id, kept))
 
     async def delete_over(self, connection: Transaction, policy: Policy, now: datetime) -> None:
-        """Forget sessions whose time is over."""
+        """Forget sessions and failed tries whose time is over."""
         await connection.execute(sql.DELETE_OVER, now - policy.idle, now - policy.longest)
+        await connection.execute(sql.FORGET_OLD_FAILURES, now - policy.lock)
 
     async def listed(
         self, policy: Policy, now: datetime, listing: Listing
@@ -137,10 +138,6 @@ class SessionStore:
         """Nothing is held against the login any more, and this try not against the address."""
         await connection.execute(sql.UNCOUNT_FAILURE, [address])
         await connection.execute(sql.FORGET_FAILURES, login)
-
-    async def forget_old_tries(self, before: datetime) -> None:
-        """Forget what counts no longer."""
-        await self._database.execute(sql.FORGET_OLD_FAILURES, before)
 
     # ------------------------------------------------------------ values that count once
 

@@ -40,7 +40,7 @@ def build_api(*, sessions: Sessions, routers: Iterable[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="OpenEHC console API", version=__version__, docs_url=None, redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json", swagger_ui_oauth2_redirect_url=None,
-        responses=described(),
+        responses=described(), max_body_size=BODY_LIMIT,
     )  # fmt: skip
     app.state.sessions = sessions
     install(app)
