@@ -14,6 +14,8 @@ COMMANDS: Final = {
     "call": ("openehc.cli.call_command", "call"),
     "vectors": ("openehc.cli.vectors_command", "vectors_command"),
     "keys": ("openehc.cli.keys_command", "keys"),
+    "people": ("openehc.cli.people_command", "people"),
+    "trust": ("openehc.cli.trust_command", "trust"),
 }
 
 

@@ -51,6 +51,8 @@ from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
+from openehc.wiring.trust_folder import FOLDER as TRUST_FOLDER
+from openehc.wiring.trust_folder import TrustFolder
 
 DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
 PHOTO_METHODS = frozenset({
@@ -134,6 +136,7 @@ class _Base:
     module: CryptoModule
     keys: KeyRing
     filled_at: datetime | None
+    trust: TrustFolder
 
 
 async def start_node(
@@ -190,6 +193,7 @@ async def _base(
         module=module or open_module(settings.crypto, keys.module, local=keys.local),
         keys=ring,
         filled_at=keys.filled_at,
+        trust=TrustFolder(settings.data / TRUST_FOLDER, passphrase),
     )
 
 
@@ -234,7 +238,7 @@ def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
-        keys=base.keys, trail=trail,
+        keys=base.keys, trail=trail, trust=base.trust,
     )  # fmt: skip
 
 

@@ -28,6 +28,11 @@
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
 
+    [console]
+    proxies = ["10.0.0.5"]         # whose X-Forwarded-For tells where people come from
+    gateway_addresses = ["10.0.0.6"] # authenticating gateways (材料一 附录F 4.2)
+    gateway_key_file = "gateway.key" # relative to the data folder
+
 The file is for its owner alone, since a DSN may hold a password; the keys are in `keys.json`.
 """
 
@@ -35,6 +40,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +71,7 @@ _SECTIONS: Final = {
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
     ),
+    "console": ("proxies", "gateway_addresses", "gateway_key_file"),
 }  # fmt: skip
 
 
@@ -91,6 +98,9 @@ class Settings:
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
+    proxies: frozenset[str] = frozenset()
+    gateway_addresses: frozenset[str] = frozenset()
+    gateway_key_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -166,6 +176,8 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
     if "passphrase_file" in read:
         told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
+    if "gateway_key_file" in read:
+        told["gateway_key_file"] = path.parent.absolute() / read["gateway_key_file"]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
     told["crypto"] = _crypto(read, path)
@@ -238,6 +250,12 @@ def _table_of(read: Callable[[object], Any]) -> Callable[[object], dict[str, Any
     return table
 
 
+def _addresses(value: object) -> frozenset[str]:
+    if not isinstance(value, list):
+        raise ValueError('a list like ["10.0.0.5"] is expected')  # noqa: TRY004 (a setting)
+    return frozenset(str(ip_address(_text(item))) for item in value)
+
+
 def _node_number(value: object) -> str:
     return parse_ehcin(_text(value))
 
@@ -263,5 +281,11 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "supplement_by_treatment": _table_of(_policy),
     "legacy_channels": _table_of(_node_number),
     "public_account_qrcode": _text,
+    "proxies": _addresses,
+    "gateway_addresses": _addresses,
+    "gateway_key_file": _text,
 }
-_TAKEN_OVER: Final = ("ehcin", "dsn", "public_url", "public_account_qrcode", "legacy_channels")
+_TAKEN_OVER: Final = (
+    "ehcin", "dsn", "public_url", "public_account_qrcode", "legacy_channels", "proxies",
+    "gateway_addresses",
+)  # fmt: skip
