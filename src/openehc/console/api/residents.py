@@ -54,10 +54,11 @@ class ResidentDesk:
 
 def told(refusal: Refusal) -> Problem:
     """A refusal as a problem; one that says nothing itself says its reason."""
-    if refusal.detail or refusal.faults:
+    if refusal.faults:
         return problem_of(refusal)
+    zh = refusal.detail or for_resident(refusal)
     return problem_of(
-        replace(refusal, detail=for_resident(refusal), detail_en=refusal.reason.value)
+        replace(refusal, detail=zh, detail_en=refusal.detail_en or refusal.reason.value)
     )
 
 
