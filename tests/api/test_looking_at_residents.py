@@ -253,9 +253,7 @@ async def test_logs_say_nothing_of_who_was_looked_at(
     caplog.set_level(logging.DEBUG)
 
     await reveal(operator, card_id, *Sight)
-    await operator.post(
-        "/api/residents/search", json={"by": "name", "value": person.user_name}
-    )
+    await operator.post("/api/residents/search", json={"by": "name", "value": person.user_name})
 
     for clear in in_clear(person):
         assert clear not in caplog.text

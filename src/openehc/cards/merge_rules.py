@@ -1,8 +1,9 @@
 """Two accounts of one person: whether they are, which survives, what it becomes, and the way back.
 
 Pure. The worst mistake here is to join two people: so two of name, birthday and phone must
-agree, nothing may contradict, a second person approves (`people`), and for thirty days
-everything can be taken apart again (docs/decisions, merging accounts).
+agree (all three where both hold an identity card), nothing may contradict, a second person
+approves (`people`), and for thirty days everything can be taken apart again (docs/decisions,
+merging accounts).
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from openehc.cards.identity import RESIDENT_IDENTITY_CARD, Sex
+from openehc.cards.identity import RESIDENT_IDENTITY_CARD, Sex, is_east_asian
 from openehc.cards.model import BoundCard, CardAccount, CardState, Resident
 from openehc.cards.rules import MOST_CARDS, judge_change, judge_standing, one_default
 from openehc.kernel.refusal import Reason, Refusal
@@ -21,6 +22,9 @@ SEPARABLE_FOR: Final = timedelta(days=30)
 MOST_TAGS: Final = 20
 ENOUGH: Final = 2
 """How many of name, birthday and phone have to agree."""
+
+ENOUGH_FOR_TWO_NUMBERS: Final = 3
+"""The same for two identity numbers: people of one name and one birthday are many."""
 
 
 @unique
@@ -38,7 +42,7 @@ class Contradiction(StrEnum):
 
     SEX = "user_sex"
     BIRTHDAY = "birthday"
-    DOCUMENT = "id_no"
+    NAME = "user_name"
 
 
 def evidence(one: Resident, other: Resident) -> frozenset[Evidence]:
@@ -52,21 +56,27 @@ def evidence(one: Resident, other: Resident) -> frozenset[Evidence]:
 
 
 def contradictions(one: Resident, other: Resident) -> frozenset[Contradiction]:
-    """What speaks against it. Two identity numbers differ only where one was corrected."""
+    """What speaks against it.
+
+    Names differ between documents only by script (a passport's is Latin); two names of one
+    script are two people's, twins for instance, who share birthday and phone.
+    """
     found = set()
     if {one.user_sex, other.user_sex} == {Sex.MALE, Sex.FEMALE}:
         found.add(Contradiction.SEX)
     if one.birthday and other.birthday and one.birthday != other.birthday:
         found.add(Contradiction.BIRTHDAY)
-    both = one.id_type == other.id_type == RESIDENT_IDENTITY_CARD
-    if both and one.user_name != other.user_name:
-        found.add(Contradiction.DOCUMENT)
+    names = {one.user_name, other.user_name} - {""}
+    if len(names) > 1 and len(set(map(is_east_asian, names))) == 1:
+        found.add(Contradiction.NAME)
     return frozenset(found)
 
 
 def may_be_one(one: Resident, other: Resident) -> bool:
     """Whether two residents may be one person."""
-    return len(evidence(one, other)) >= ENOUGH and not contradictions(one, other)
+    two_numbers = one.id_type == other.id_type == RESIDENT_IDENTITY_CARD
+    enough = ENOUGH_FOR_TWO_NUMBERS if two_numbers else ENOUGH
+    return len(evidence(one, other)) >= enough and not contradictions(one, other)
 
 
 def judge_merge(survivor: CardAccount | None, merged: CardAccount | None) -> Refusal | None:
@@ -85,8 +95,9 @@ def judge_merge(survivor: CardAccount | None, merged: CardAccount | None) -> Ref
     if not may_be_one(survivor.resident, merged.resident):
         return Refusal(
             Reason.STATE_FORBIDS,
-            "姓名、出生日期、手机号须至少两项一致，且性别、出生日期、身份证不得矛盾",
-            "two of name, birthday and phone must agree, and nothing may contradict",
+            "姓名、出生日期、手机号须至少两项一致（两个身份证号须三项一致），且不得矛盾",
+            "two of name, birthday and phone must agree (all three for two identity cards),"
+            " and nothing may contradict",
         )
     identity_card = RESIDENT_IDENTITY_CARD
     if merged.resident.id_type == identity_card != survivor.resident.id_type:
