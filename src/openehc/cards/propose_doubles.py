@@ -21,11 +21,11 @@ from openehc.cards.store import CardStore
 from openehc.cards.watch_looks import Look, WatchLooks
 from openehc.kernel.refusal import Reason, Refusal
 
-LOOKED_AT: Final = 20_000
+LOOKED_AT: Final = 10_000
 """How many accounts one page of proposals goes through."""
 
 NAMES_COMPARED: Final = 100
-MOST_COMPARED: Final = 2_000
+MOST_COMPARED: Final = 1_000
 """How many profiles one page opens."""
 
 MOST_PROPOSED: Final = 50
