@@ -6,6 +6,8 @@
     public_url = "https://ehc.example.org"
     passphrase_file = "passphrase" # relative to the data folder; asked for when absent
     dsn = "postgresql://..."       # an external database; the embedded one when absent
+    tls_certificate = "tls.pem"    # both or none; relative to the data folder
+    tls_key = "tls.key"
 
     [messages]
     window_minutes = 15            # 0 lets any timestamp through; refused in production
@@ -62,7 +64,9 @@ ROLES: Final = ("card", "crypto")
 FILE: Final = "node.toml"
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _SECTIONS: Final = {
-    "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn"),
+    "node": (
+        "ehcin", "mode", "public_url", "passphrase_file", "dsn", "tls_certificate", "tls_key",
+    ),
     "messages": ("window_minutes",),
     "crypto": (
         "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
@@ -101,6 +105,8 @@ class Settings:
     proxies: frozenset[str] = frozenset()
     gateway_addresses: frozenset[str] = frozenset()
     gateway_key_file: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -111,6 +117,8 @@ class Settings:
             )
         if "crypto" in self.roles and self.crypto.kind is Kind.PROXY:
             raise WrongSettings("a front proxy (--roles crypto) does not stand behind another one")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise WrongSettings("tls_certificate and tls_key are given together or not at all")
         if self.mode is KeyPurpose.PRODUCTION and self.window is None:
             raise WrongSettings("messages.window_minutes = 0 is not allowed in production mode")
 
@@ -122,7 +130,8 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Where residents and machines reach the node from outside, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        scheme = "https" if self.tls_certificate else "http"
+        return (self.public_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
 
 
 def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (names of Settings)
@@ -174,10 +183,9 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     read = {name: _read(name, value, path) for name, value in flat.items()}
     told: dict[str, Any] = {name: read[name] for name in _TAKEN_OVER if name in read}
     told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
-    if "passphrase_file" in read:
-        told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
-    if "gateway_key_file" in read:
-        told["gateway_key_file"] = path.parent.absolute() / read["gateway_key_file"]
+    for name in ("passphrase_file", "tls_certificate", "tls_key", "gateway_key_file"):
+        if name in read:
+            told[name] = path.parent.absolute() / read[name]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
     told["crypto"] = _crypto(read, path)
@@ -265,6 +273,8 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "mode": _mode,
     "public_url": _text,
     "passphrase_file": _text,
+    "tls_certificate": _text,
+    "tls_key": _text,
     "dsn": _text,
     "window_minutes": _window,
     "backend": _text,
