@@ -29,6 +29,7 @@
     supplement_by_treatment = { "010105" = "require" }
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
+    longest_life_seconds = 300     # of a dynamic code: as short as risk control wants it
 
     [console]
     proxies = ["10.0.0.5"]         # whose X-Forwarded-For tells where people come from
@@ -48,7 +49,7 @@ from typing import Any, Final
 
 from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
-from openehc.codes.rules import SupplementRules
+from openehc.codes.rules import LONGEST_LIFE, SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.wiring.crypto_backend import (
     CryptoBackend,
@@ -62,6 +63,7 @@ ROLES: Final = ("card", "crypto")
 """The roles that a node of this version can take."""
 
 FILE: Final = "node.toml"
+_SHORTEST_LIFE_SECONDS: Final = 10
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _SECTIONS: Final = {
     "node": (
@@ -74,6 +76,7 @@ _SECTIONS: Final = {
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
+        "longest_life_seconds",
     ),
     "console": ("proxies", "gateway_addresses", "gateway_key_file"),
 }  # fmt: skip
@@ -101,6 +104,7 @@ class Settings:
     supplement: SupplementRules = field(default_factory=SupplementRules)
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
+    longest_life: timedelta = LONGEST_LIFE
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
     proxies: frozenset[str] = frozenset()
     gateway_addresses: frozenset[str] = frozenset()
@@ -186,6 +190,8 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     for name in ("passphrase_file", "tls_certificate", "tls_key", "gateway_key_file"):
         if name in read:
             told[name] = path.parent.absolute() / read[name]
+    if "longest_life_seconds" in read:
+        told["longest_life"] = read["longest_life_seconds"]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
     told["crypto"] = _crypto(read, path)
@@ -243,6 +249,13 @@ def _window(value: object) -> timedelta | None:
     return timedelta(minutes=value) if value else None
 
 
+def _life(value: object) -> timedelta:
+    seconds, most = _whole_number(value), int(LONGEST_LIFE.total_seconds())
+    if not _SHORTEST_LIFE_SECONDS <= seconds <= most:
+        raise ValueError(f"{_SHORTEST_LIFE_SECONDS} to {most} seconds are expected")
+    return timedelta(seconds=seconds)
+
+
 def _whole_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("a whole number is expected")  # noqa: TRY004 (a setting)
@@ -294,6 +307,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "proxies": _addresses,
     "gateway_addresses": _addresses,
     "gateway_key_file": _text,
+    "longest_life_seconds": _life,
 }
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "public_url", "public_account_qrcode", "legacy_channels", "proxies",

@@ -78,6 +78,7 @@ def resident_changes_router(desk: ResidentDesk) -> APIRouter:
     router = APIRouter(prefix="/residents/{ehealth_card_id}", tags=["residents"])
     _tags_and_cards(router, desk)
     _standing(router, desk)
+    _ending(router, desk)
     return router
 
 
@@ -167,6 +168,10 @@ def _standing(router: APIRouter, desk: ResidentDesk) -> None:
             reason=body.reason,
         )
         return await _saved(desk, command, restoring, response)
+
+
+def _ending(router: APIRouter, desk: ResidentDesk) -> None:
+    command_of = _Commands(desk.clock)
 
     @router.post("/close", response_model=MaskedResident)
     async def close(
