@@ -150,6 +150,41 @@ async def test_a_window_is_shown_no_doubles(console: Console) -> None:
     assert (await window.get("/api/residents/doubles")).status_code == 403
 
 
+async def test_a_merge_is_judged_before_it_is_asked_for(
+    operator: httpx.AsyncClient, cards: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    kept, gone = (card["ehealth_card_id"] for card in cards)
+
+    good = await operator.post(
+        f"/api/residents/{kept}/merge-check", json={"merged": gone, "reason": REASON}
+    )
+    wrong = await operator.post(
+        f"/api/residents/{gone}/merge-check", json={"merged": kept, "reason": REASON}
+    )
+    nothing = await operator.post(f"/api/residents/{gone}/separate-check", json={"reason": REASON})
+
+    assert good.json() == {
+        "kind": "residents.merge",
+        "parameters": {"survivor": kept, "merged": gone, "reason": REASON},
+    }
+    assert (wrong.status_code, wrong.json()["reason"]) == (409, "state_forbids")
+    assert "身份证" in wrong.json()["detail"]
+    assert nothing.status_code == 409
+    assert (await operator.get(f"/api/residents/{gone}")).json()["state"] == "active"
+
+
+async def test_a_merge_can_be_taken_apart_and_says_so(
+    operator: httpx.AsyncClient, merged: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    gone = merged[1]["ehealth_card_id"]
+
+    answer = await operator.post(f"/api/residents/{gone}/separate-check", json={"reason": REASON})
+
+    assert answer.json() == {
+        "kind": "residents.separate", "parameters": {"merged": gone, "reason": REASON},
+    }  # fmt: skip
+
+
 # ---------------------------------------------------------------- after the merge
 
 

@@ -26,6 +26,10 @@ from openehc.kernel.refusal import Fault, Reason, Refusal
 PHOTO: Final = "photo"
 """How history names a photo that moved; it is no field of the profile."""
 
+MERGE: Final = "residents.merge"
+SEPARATE: Final = "residents.separate"
+"""The names of both acts, in audit records and where a second person decides on them."""
+
 Parameters = Mapping[str, Any]
 
 
@@ -69,7 +73,7 @@ class MergeAccounts:
         if isinstance(after, Refusal):
             return after
         doing = _Doing(
-            "residents.merge", by, approved_by, parameters["reason"].strip(), self.clock.now(),
+            MERGE, by, approved_by, parameters["reason"].strip(), self.clock.now(),
             new_serial(self.entropy),
         )  # fmt: skip
         photo = await self._photo_to_move(before)
@@ -85,9 +89,9 @@ class MergeAccounts:
         return None
 
     async def _loaded(self, parameters: Parameters) -> Pair | Refusal:
-        refusal = _judge_parameters(parameters, ("survivor", "merged"))
-        if refusal:
-            return refusal
+        faults = merge_faults(parameters)
+        if faults:
+            return Refusal(Reason.INPUT_WRONG, faults=faults)
         survivor = await self.cards.by_ehcid(bytes.fromhex(parameters["survivor"]))
         merged = await self.cards.by_ehcid(bytes.fromhex(parameters["merged"]))
         refusal = judge_merge(survivor, merged)
@@ -126,7 +130,7 @@ class SeparateAccounts:
             return loaded
         before, after, merging = loaded
         doing = _Doing(
-            "residents.separate", by, approved_by, parameters["reason"].strip(),
+            SEPARATE, by, approved_by, parameters["reason"].strip(),
             self.clock.now(), new_serial(self.entropy),
         )  # fmt: skip
         changes = _in_order(
@@ -144,9 +148,9 @@ class SeparateAccounts:
         return None
 
     async def _loaded(self, parameters: Parameters) -> tuple[Pair, Pair, Merging] | Refusal:
-        refusal = _judge_parameters(parameters, ("merged",))
-        if refusal:
-            return refusal
+        faults = separate_faults(parameters)
+        if faults:
+            return Refusal(Reason.INPUT_WRONG, faults=faults)
         merged = await self.cards.by_ehcid(bytes.fromhex(parameters["merged"]))
         into = merged.merged_into if merged else None
         survivor = await self.cards.by_ehcid(into) if into else None
@@ -164,14 +168,23 @@ def _before(merging: Merging) -> Before:
     return Before(merging.at, merging.survivor_before, merging.merged_before, merging.state_before)
 
 
-def _judge_parameters(parameters: Parameters, ids: tuple[str, ...]) -> Refusal | None:
-    faults = [
+def merge_faults(parameters: Parameters) -> tuple[Fault, ...]:
+    """What is wrong with what somebody hands in for a merge."""
+    return _faults(parameters, ("survivor", "merged"))
+
+
+def separate_faults(parameters: Parameters) -> tuple[Fault, ...]:
+    """What is wrong with what somebody hands in for taking a merge apart."""
+    return _faults(parameters, ("merged",))
+
+
+def _faults(parameters: Parameters, ids: tuple[str, ...]) -> tuple[Fault, ...]:
+    wrong = [
         Fault(name, "应为64位十六进制的电子健康卡ID", "64 hex characters")
         for name in ids
         if not is_ehcid(str(parameters.get(name, "")))
     ]
-    faults += reason_faults(str(parameters.get("reason", "")))
-    return Refusal(Reason.INPUT_WRONG, faults=tuple(faults)) if faults else None
+    return (*wrong, *reason_faults(str(parameters.get("reason", ""))))
 
 
 def _change(

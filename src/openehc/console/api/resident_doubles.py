@@ -1,6 +1,7 @@
 """Accounts that may be one person's: proposals, a page at a time.
 
-Merging and taking apart are asked for here and done when a second person approves.
+Merging and taking apart are done when a second person approves (/api/approvals); here they
+are judged beforehand, and made into what is handed in there.
 """
 
 from typing import Annotated, Any
@@ -8,9 +9,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from openehc.cards.masked import masked_line
+from openehc.cards.merge_accounts import MERGE, SEPARATE
 from openehc.cards.propose_doubles import Proposals
 from openehc.console.api.guards import needs
-from openehc.console.api.resident_models import CardId, ProposedPairs
+from openehc.console.api.resident_models import (
+    ApprovalWish,
+    CardId,
+    MergeBody,
+    ProposedPairs,
+    ReasonBody,
+)
 from openehc.console.api.residents import ResidentDesk, told
 from openehc.kernel.refusal import Refusal
 from openehc.people.model import Principal
@@ -39,7 +47,34 @@ def resident_doubles_router(desk: ResidentDesk) -> APIRouter:
         ehcid = bytes.fromhex(ehealth_card_id)
         return _shown(await desk.doubles.of(ehcid, by=principal.actor, now=desk.clock.now()))
 
+    @router.post("/{ehealth_card_id}/merge-check", response_model=ApprovalWish)
+    async def merge_check(
+        ehealth_card_id: CardId, body: MergeBody, principal: Merging
+    ) -> dict[str, Any]:
+        """Whether `merged` could go into this account now; changes nothing."""
+        del principal
+        parameters = {
+            "survivor": ehealth_card_id.upper(), "merged": body.merged.upper(),
+            "reason": body.reason,
+        }  # fmt: skip
+        return _wish(MERGE, parameters, await desk.merge.judge(parameters))
+
+    @router.post("/{ehealth_card_id}/separate-check", response_model=ApprovalWish)
+    async def separate_check(
+        ehealth_card_id: CardId, body: ReasonBody, principal: Merging
+    ) -> dict[str, Any]:
+        """Whether this merged account could be taken out again now; changes nothing."""
+        del principal
+        parameters = {"merged": ehealth_card_id.upper(), "reason": body.reason}
+        return _wish(SEPARATE, parameters, await desk.separate.judge(parameters))
+
     return router
+
+
+def _wish(kind: str, parameters: dict[str, str], refusal: Refusal | None) -> dict[str, Any]:
+    if refusal:
+        raise told(refusal)
+    return {"kind": kind, "parameters": parameters}
 
 
 def _shown(found: Proposals | Refusal) -> dict[str, Any]:

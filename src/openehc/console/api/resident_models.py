@@ -76,6 +76,13 @@ class MergeBody(_Asked):
     reason: _Reason
 
 
+class ApprovalWish(BaseModel):
+    """What to hand in under /api/approvals, so that a second person can decide on it."""
+
+    kind: str
+    parameters: dict[str, str]
+
+
 class MaskedCard(BaseModel):
     """A bound card; `position` names it within this revision of the account."""
 
