@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from openehc.audit.model import Actor, ActorKind
+from openehc.cards.merge_accounts import MergeAccounts
+from openehc.kernel.ids import SystemEntropy
 from openehc.people.permissions import Role
-from openehc.wiring.console import ConsoleParts
-from openehc.wiring.residents import resident_desk
 from tests.support.client import (
     ALTERINFO,
     CLOSE,
@@ -65,18 +65,12 @@ async def operator(console: Console) -> httpx.AsyncClient:
 async def merge(node: RunningNode, kept: dict[str, Any], gone: dict[str, Any]) -> None:
     """Merge as the approval of a second person does."""
     parts = node.parts
-    desk = resident_desk(
-        ConsoleParts(
-            settings=parts.settings, database=parts.database, clock=node.clock,
-            entropy=parts.change_card.entropy, registry=parts.registry, cards=parts.cards,
-            codes=parts.codes, module=parts.module, keys=parts.keys, trail=parts.trail,
-        )
-    )  # fmt: skip
+    merging = MergeAccounts(parts.cards, parts.trail, SystemEntropy(), node.clock)
     wish = {
         "survivor": kept["ehealth_card_id"], "merged": gone["ehealth_card_id"], "reason": REASON,
     }  # fmt: skip
     asker, approver = (Actor(ActorKind.USER, login) for login in ("asker", "approver"))
-    assert await desk.merge(wish, asker, approver) is None
+    assert await merging(wish, by=asker, approved_by=approver) is None
 
 
 @pytest.fixture

@@ -55,9 +55,8 @@ def resident_desk(parts: "ConsoleParts") -> ResidentDesk:
     )
 
 
-def resident_routers(parts: "ConsoleParts") -> list[APIRouter]:
+def resident_routers(desk: ResidentDesk) -> list[APIRouter]:
     """The routes of residents; those with fixed names stand before those of one resident."""
-    desk = resident_desk(parts)
     return [
         resident_doubles_router(desk), residents_router(desk), resident_changes_router(desk),
     ]  # fmt: skip
