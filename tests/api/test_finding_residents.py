@@ -210,7 +210,7 @@ async def test_a_search_is_recorded_without_what_was_typed(
     [record] = await node.rows(
         "select category, actor_id, audit_records::text as whole"
         " from audit_records where action = 'residents.search' and after::jsonb ->> 'by' = $1"
-        " and strpos(after, $2) > 0",
+        " and object_kind = 'resident' and object_ref = $2",
         by, card["ehealth_card_id"],
     )  # fmt: skip
 
@@ -226,8 +226,28 @@ async def test_who_finds_nobody_is_recorded_too(console: Console, node: RunningN
 
     assert await found(client, "phone", "19911110000") == []
 
-    [record] = await node.rows("select after from audit_records where actor_id = 'unlucky'")
-    assert json.loads(record["after"])["shown"] == []
+    [record] = await node.rows(
+        "select object_kind, object_ref, after from audit_records where actor_id = 'unlucky'"
+    )
+    assert record["object_kind"] == "search"
+    assert record["object_ref"].startswith("phone:")
+    assert json.loads(record["after"])["shown"] == 0
+
+
+@pytest.mark.requirement("G1-9.4-5")
+async def test_each_resident_of_a_list_is_recorded_as_seen(
+    console: Console, client: GatewayClient, node: RunningNode
+) -> None:
+    family = [registration(Person.invented(), mobile_phone="19955510000") for _ in range(4)]
+    ids = {(await client.register(body))["ehealth_card_id"] for body in family}
+    operator = await console.as_(Role.PROVINCE_OPERATOR, login="of-the-family")
+
+    first = await operator.post(SEARCH, json={"by": "phone", "value": "19955510000", "size": 3})
+
+    seen = await node.rows("select object_ref from audit_records where actor_id = 'of-the-family'")
+    shown = {line["ehealth_card_id"] for line in first.json()["items"]}
+    assert {row["object_ref"] for row in seen} == shown
+    assert len(shown & ids) == 3
 
 
 @pytest.mark.requirement("G2-B-5.3-46")

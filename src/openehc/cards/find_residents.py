@@ -1,17 +1,18 @@
 """Find residents by an exact value, for people who work on the platform (材料二 附录B 5.1 no 3).
 
-Every search leaves a record with keyed references only: of what was asked for and of whom
-was shown. Masks nothing: whoever shows the answer does.
+Every search leaves records with keyed references only: of what was asked for, and of each
+resident who was shown. Masks nothing: whoever shows the answer does.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from openehc.audit.model import OK, RESIDENT_OBJECT, Actor, AuditEvent, Category, resident_ref
+from openehc.audit.model import OK, Actor, AuditEvent, Category
 from openehc.audit.trail import AuditTrail
 from openehc.cards.desk_store import DeskStore
 from openehc.cards.model import CardAccount
 from openehc.cards.ports import CodeReader
+from openehc.cards.record_sights import record_sights
 from openehc.cards.sight import MOST_FOUND, By, Question, judge_question
 from openehc.cards.store import CardStore
 from openehc.cards.watch_looks import Look, WatchLooks
@@ -92,16 +93,11 @@ class FindResidents:
         self, question: Question, shown: list[CardAccount], *, result: str, by: Actor,
         now: datetime,
     ) -> None:  # fmt: skip
-        ids = [resident_ref(account.ehcid) for account in shown]
         keyed = question.by not in {By.CODE, By.CARD_ID}
-        await self.trail.record(
-            AuditEvent(
-                category=Category.PERSONAL_DATA, action="residents.search", actor=by, at=now,
-                object_kind=RESIDENT_OBJECT if ids else "",
-                object_ref=ids[0] if ids else "", result=result,
-                after={
-                    "by": question.by.value, "shown": ids,
-                    "asked": await self.desk.reference(question) if keyed else question.by.value,
-                },
-            )
+        asked = await self.desk.reference(question) if keyed else question.by.value
+        event = AuditEvent(
+            category=Category.PERSONAL_DATA, action="residents.search", actor=by, at=now,
+            object_kind="search", object_ref=asked, result=result,
+            after={"by": question.by.value, "asked": asked, "shown": 0},
         )  # fmt: skip
+        await record_sights(self.trail, event, shown)

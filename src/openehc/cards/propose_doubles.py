@@ -10,12 +10,13 @@ from datetime import datetime
 from itertools import combinations, groupby
 from typing import Final
 
-from openehc.audit.model import RESIDENT_OBJECT, Actor, AuditEvent, Category, resident_ref
+from openehc.audit.model import Actor, AuditEvent, Category
 from openehc.audit.trail import AuditTrail
 from openehc.cards.desk_store import DeskStore
 from openehc.cards.identity import RESIDENT_IDENTITY_CARD
 from openehc.cards.merge_rules import Pair, may_be_one
 from openehc.cards.model import CardAccount, CardState
+from openehc.cards.record_sights import record_sights
 from openehc.cards.sight import By, Question
 from openehc.cards.store import CardStore
 from openehc.cards.watch_looks import Look, WatchLooks
@@ -89,14 +90,12 @@ class ProposeDoubles:
         return Proposals(pairs, None)
 
     async def _record(self, pairs: list[Pair], *, by: Actor, now: datetime) -> None:
-        ids = [resident_ref(one.ehcid) for pair in pairs for one in (pair.survivor, pair.merged)]
-        await self.trail.record(
-            AuditEvent(
-                category=Category.PERSONAL_DATA, action="residents.doubles", actor=by, at=now,
-                object_kind=RESIDENT_OBJECT if ids else "", object_ref=ids[0] if ids else "",
-                after={"shown": ids},
-            )
+        shown = {one.ehcid: one for pair in pairs for one in (pair.survivor, pair.merged)}
+        event = AuditEvent(
+            category=Category.PERSONAL_DATA, action="residents.doubles", actor=by, at=now,
+            object_kind="search",
         )  # fmt: skip
+        await record_sights(self.trail, event, list(shown.values()))
 
 
 def _doubles(accounts: list[CardAccount]) -> Iterator[Pair]:
