@@ -8,7 +8,14 @@ from fastapi import APIRouter
 from openehc.cards.change_at_desk import ChangeAtDesk
 from openehc.cards.desk_store import DeskStore
 from openehc.cards.find_residents import FindResidents
-from openehc.cards.merge_accounts import MergeAccounts, SeparateAccounts
+from openehc.cards.merge_accounts import (
+    MERGE,
+    SEPARATE,
+    MergeAccounts,
+    SeparateAccounts,
+    merge_faults,
+    separate_faults,
+)
 from openehc.cards.propose_doubles import ProposeDoubles
 from openehc.cards.reveal_fields import RevealFields
 from openehc.cards.view_resident import ViewResident
@@ -18,6 +25,7 @@ from openehc.console.api.resident_changes import resident_changes_router
 from openehc.console.api.resident_doubles import resident_doubles_router
 from openehc.console.api.residents import ResidentDesk, residents_router
 from openehc.crypto.sealing import BlindIndexer
+from openehc.people.approval_kinds import ApprovalKind
 from openehc.wiring.rotation_worker import KeyRing
 
 if TYPE_CHECKING:
@@ -53,6 +61,20 @@ def resident_desk(parts: "ConsoleParts") -> ResidentDesk:
         separate=SeparateAccounts(cards, desk, trail, parts.entropy, parts.clock),
         clock=parts.clock,
     )
+
+
+def merge_kinds(desk: ResidentDesk) -> tuple[ApprovalKind, ...]:
+    """The acts on residents that need two people."""
+    return (
+        ApprovalKind(
+            MERGE, "residents.merge", "合并同一居民的两个账户", "merge two accounts of one person",
+            desk.merge, merge_faults,
+        ),
+        ApprovalKind(
+            SEPARATE, "residents.merge", "撤销账户合并", "take merged accounts apart",
+            desk.separate, separate_faults,
+        ),
+    )  # fmt: skip
 
 
 def resident_routers(desk: ResidentDesk) -> list[APIRouter]:

@@ -40,11 +40,11 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         supplement_by_treatment = { "010105" = "require" }
         legacy_channels = { "99010001001" = "9902B0007" }
         public_account_qrcode = "https://qr.example.org"
+        longest_life_seconds = 90
         [console]
         proxies = ["10.0.0.5", "fd00::0:5"]
         gateway_addresses = ["10.0.0.6"]
         gateway_key_file = "gateway.key"
-        longest_life_seconds = 90
         """,
     )
 
