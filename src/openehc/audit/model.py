@@ -14,6 +14,14 @@ from typing import Any, Final
 OK: Final = "ok"
 """The result of an act that was done; a refused one is named by its reason."""
 
+RESIDENT_OBJECT: Final = "resident"
+"""The `object_kind` of every event about a resident; `resident_ref` gives the `object_ref`."""
+
+
+def resident_ref(ehcid: bytes) -> str:
+    """How an event names a resident: the EHCID as the wire prints it, 64 upper hex characters."""
+    return ehcid.hex().upper()
+
 
 @unique
 class Category(StrEnum):
