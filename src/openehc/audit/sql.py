@@ -8,7 +8,13 @@ RECORD_COLUMNS: Final = (
 )  # fmt: skip
 """What a record says, in the order in which its hash covers it."""
 
-INSERT_RECORD: Final = f"""
-insert into audit_records (stream, seq, hash, {", ".join(RECORD_COLUMNS)})
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+_NAMES: Final = ", ".join(RECORD_COLUMNS)
+
+INSERT_RECORDS: Final = f"""
+insert into audit_records (stream, seq, place, hash, {_NAMES})
+select $14::bigint, $15::int, r.place, r.hash, {_NAMES}
+  from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+              $7::int[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+              $13::text[], $16::bytea[])
+       with ordinality as r ({_NAMES}, hash, place)
 """

@@ -18,10 +18,10 @@ between two rows of one batch.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 import asyncpg
 
@@ -46,10 +46,31 @@ Row: TypeAlias = tuple[object, ...]
 _Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
 
 
+class Addition(Protocol):
+    """What a lane adds to each statement that it sends, and what became of the statement.
+
+    One for each lane, so `parameters` is followed by exactly one of the others before it
+    is asked again. Rows that are sent once more are asked for again.
+    """
+
+    def parameters(self, rows: Sequence[Row]) -> Sequence[object]:
+        """Further parameters of the statement, behind the columns of these rows."""
+
+    def committed(self, records: Sequence[asyncpg.Record]) -> None:
+        """The statement is committed and gave these answers."""
+
+    def undone(self) -> None:
+        """The statement changed nothing, for certain."""
+
+    def in_doubt(self) -> None:
+        """Nobody knows whether the statement was committed."""
+
+
 class Batch:
     """Rows of one statement, gathered while they wait; for one event loop.
 
-    `lanes` connections work at the same time, each with at most `most` rows.
+    `lanes` connections work at the same time, each with at most `most` rows; `addition`
+    makes what each of them adds to its statements.
     Use `BatchedRead` or `GroupCommit`, which know what may be tried again.
     """
 
@@ -59,14 +80,17 @@ class Batch:
                  "name")  # fmt: skip
 
     def __init__(
-        self, database: Database, sql: str, *, name: str, lanes: int, most: int = 256
-    ) -> None:
+        self, database: Database, sql: str, *, name: str, lanes: int, most: int = 256,
+        addition: Callable[[], Addition] | None = None,
+    ) -> None:  # fmt: skip
         self.name: Final = name
         self._database: Final = database
         self._sql: Final = sql
         self._most: Final = most
         self._waiting: Final[deque[tuple[Row, _Waiter]]] = deque()
-        self._idle: Final[list[_Lane]] = [_Lane(self._database, sql) for _ in range(lanes)]
+        self._idle: Final[list[_Lane]] = [
+            _Lane(self._database, sql, addition() if addition else _NOTHING) for _ in range(lanes)
+        ]
         self._busy: Final[dict[_Lane, asyncio.Task[None]]] = {}
         self._waking = False
         self._closed = False
@@ -149,7 +173,7 @@ class Batch:
         conflicts = losses = 0
         while True:
             try:
-                return await lane.fetch(columns)
+                return await lane.fetch(columns, rows)
             except StatementRefused as refused:
                 conflicts += 1
                 if refused.sqlstate not in _CHANGED_NOTHING or conflicts > _MOST_RETRIES:
@@ -181,31 +205,64 @@ class _ConnectionLost(OutcomeUnknown):
     """The connection broke while the statement ran (not: the server was silent)."""
 
 
+class _Nothing:
+    """The addition of a lane that adds nothing."""
+
+    __slots__ = ()
+
+    def parameters(self, rows: Sequence[Row]) -> Sequence[object]:  # noqa: ARG002 (the protocol's)
+        return ()
+
+    def committed(self, records: Sequence[asyncpg.Record]) -> None:
+        pass
+
+    def undone(self) -> None:
+        pass
+
+    def in_doubt(self) -> None:
+        pass
+
+
+_NOTHING: Final = _Nothing()
+
+
 class _Lane:
     """One connection of the batch's own, made when first needed and again when lost."""
 
-    __slots__ = ("_connection", "_database", "_sql")
+    __slots__ = ("_addition", "_connection", "_database", "_sql")
 
-    def __init__(self, database: Database, sql: str) -> None:
+    def __init__(self, database: Database, sql: str, addition: Addition) -> None:
         self._database: Final = database
         self._sql: Final = sql
+        self._addition: Final = addition
         self._connection: Connection | None = None
 
-    async def fetch(self, columns: Sequence[Sequence[object]]) -> list[asyncpg.Record]:
+    async def fetch(
+        self, columns: Sequence[Sequence[object]], rows: Sequence[Row]
+    ) -> list[asyncpg.Record]:
         connection = self._connection
         if connection is None or connection.is_closed():
             connection = self._connection = await self._database.new_connection()
+        addition = self._addition
+        added = addition.parameters(rows)
         try:
-            return await connection.fetch(self._sql, *columns)
+            records = await connection.fetch(self._sql, *columns, *added)
         except TROUBLE as error:
             failure = translated(error)
             silent = isinstance(error, TimeoutError)
-        if isinstance(failure, DatabaseDown):
-            connection.terminate()
-            self._connection = None
-            if not silent:
-                failure = _ConnectionLost(*failure.args)
-        raise failure
+        except BaseException:
+            addition.in_doubt()
+            raise
+        else:
+            addition.committed(records)
+            return records
+        if not isinstance(failure, DatabaseDown):
+            addition.undone()
+            raise failure
+        addition.in_doubt()
+        connection.terminate()
+        self._connection = None
+        raise failure if silent else _ConnectionLost(*failure.args)
 
     async def close(self) -> None:
         if self._connection is not None:
