@@ -86,6 +86,11 @@ def with_module_keys(keys: NodeKeys, module: ModuleKeys, *, filled_at: datetime)
     return replace(keys, module=module, filled_at=filled_at)
 
 
+def with_local_secret(keys: NodeKeys, name: str, secret: bytes) -> NodeKeys:
+    """The keys with a secret of the node's own that they lack; one that is there stays."""
+    return replace(keys, local={name: secret, **keys.local})
+
+
 def with_new_sealing_key(keys: NodeKeys, key: bytes) -> NodeKeys:
     """`key` held as the next version, not in use yet; raises ValueError when one waits already."""
     return replace(keys, sealing={**keys.sealing, _next(keys.sealing, keys.sealing_current): key})

@@ -5,6 +5,7 @@ Reads no command line and starts no process.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
 from openehc.access.store import CHANNEL, AccessStore
+from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
 from openehc.cards.register_card import RegisterCard
@@ -41,6 +43,7 @@ from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
+from openehc.wiring.audit_key import audit_origin, checkpoints_of
 from openehc.wiring.console import ConsoleParts, build_console
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.foreign import NoNetwork
@@ -79,6 +82,7 @@ class Node:
     page: AuthorisationPage
     console: FastAPI
     trail: AuditTrail
+    checkpoints: SignCheckpoints | None
     request_log: RequestLog
     listener: Listener
     keys: KeyRing
@@ -95,6 +99,9 @@ class Node:
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()
+        await self.trail.close()
+        if self.checkpoints:
+            await self.checkpoints.told()
         await self.keys.leave()
         await self.database.close()
         await close_module(self.module)
@@ -130,6 +137,7 @@ class _Base:
     codes: CodeStore
     module: CryptoModule
     keys: KeyRing
+    local: Mapping[str, bytes]
     filled_at: datetime | None
 
 
@@ -154,6 +162,9 @@ async def start_node(
         asyncio.create_task(node.request_log.keep_flushing()),
         asyncio.create_task(keep_partitions(node.database, DAILY_TABLES, base.clock, every=_HOUR)),
     ]
+    if node.checkpoints:
+        every = settings.checkpoint_seconds
+        node.tasks.append(asyncio.create_task(node.checkpoints.keep(every=every)))
     with suppress(TimeoutError, PlatformError):
         async with asyncio.timeout(PATIENCE_SECONDS):
             await node.loaded()
@@ -182,6 +193,7 @@ async def _base(
         codes=CodeStore(database, cards),
         module=module or open_module(settings.crypto, keys.module),
         keys=ring,
+        local=keys.local,
         filled_at=keys.filled_at,
     )
 
@@ -194,7 +206,7 @@ def _assemble(base: _Base) -> Node:
     )  # fmt: skip
     change = ChangeCard(base.cards, base.entropy)
     spec, request_log = load(), RequestLog()
-    trail = AuditTrail(base.database, base.entropy)
+    trail = AuditTrail(base.database, base.entropy, origin=audit_origin(base.local))
     pipeline = Pipeline(
         spec=spec,
         registry=base.registry,
@@ -216,6 +228,7 @@ def _assemble(base: _Base) -> Node:
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
         console=build_console(_console_parts(base, trail)),
         trail=trail,
+        checkpoints=checkpoints_of(settings, base.local, base.database, clock),
         request_log=request_log,
         listener=_listener(base),
         keys=base.keys,

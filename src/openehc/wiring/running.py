@@ -30,6 +30,7 @@ from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.application import ApplicationFactory
+from openehc.wiring.audit_key import keys_with_audit_key
 from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.supervising import SocketEach, bind_sockets
@@ -116,7 +117,7 @@ def run_workers(
     settings: Settings, passphrase: str, dsn: str, *, on_ready: Callable[[], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once when requests are accepted."""
-    keys = open_key_file(settings.key_file, passphrase)
+    keys = keys_with_audit_key(settings.key_file, passphrase)
     if not settings.crypto.holds_no_keys_here:
         refuse_public_keys_in_production(keys, settings.mode)
     config = uvicorn.Config(

@@ -24,6 +24,10 @@
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
 
+    [audit]
+    checkpoint_seconds = 60        # how often the node signs how far its audit records are
+    checkpoint_file = ""           # a copy outside the database, e.g. on another machine's disk
+
 The file is for its owner alone, since a DSN may hold a password; the keys are in `keys.json`.
 """
 
@@ -45,6 +49,7 @@ ROLES: Final = ("card",)
 
 FILE: Final = "node.toml"
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
+_LONGEST_CHECKPOINT_SECONDS: Final = 3600
 _SECTIONS: Final = {
     "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn"),
     "messages": ("window_minutes",),
@@ -54,6 +59,7 @@ _SECTIONS: Final = {
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
     ),
+    "audit": ("checkpoint_seconds", "checkpoint_file"),
 }  # fmt: skip
 
 
@@ -80,6 +86,8 @@ class Settings:
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
+    checkpoint_seconds: float = 60.0
+    checkpoint_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -153,6 +161,8 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
     if "passphrase_file" in read:
         told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
+    if read.get("checkpoint_file"):
+        told["checkpoint_file"] = path.parent.absolute() / read["checkpoint_file"]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
     told["crypto"] = _crypto(read, path)
@@ -207,6 +217,14 @@ def _window(value: object) -> timedelta | None:
     return timedelta(minutes=value) if value else None
 
 
+def _checkpoint_seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number of seconds is expected")  # noqa: TRY004 (a setting)
+    if not 1 <= value <= _LONGEST_CHECKPOINT_SECONDS:
+        raise ValueError(f"1 to {_LONGEST_CHECKPOINT_SECONDS} seconds are expected")
+    return float(value)
+
+
 def _whole_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("a whole number is expected")  # noqa: TRY004 (a setting)
@@ -243,5 +261,14 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "supplement_by_treatment": _table_of(_policy),
     "legacy_channels": _table_of(_node_number),
     "public_account_qrcode": _text,
+    "checkpoint_seconds": _checkpoint_seconds,
+    "checkpoint_file": _text,
 }
-_TAKEN_OVER: Final = ("ehcin", "dsn", "public_url", "public_account_qrcode", "legacy_channels")
+_TAKEN_OVER: Final = (
+    "ehcin",
+    "dsn",
+    "public_url",
+    "public_account_qrcode",
+    "legacy_channels",
+    "checkpoint_seconds",
+)
