@@ -79,11 +79,15 @@ UV := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.1
       --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
       --custom-compile-command 'make requirements'
 
-requirements: $(VENV)/.dev ## pin the dependencies anew (UPGRADE=--upgrade for newer versions)
+requirements: $(BIN)/uv ## pin the dependencies anew (UPGRADE=--upgrade for newer versions)
 	$(UV) $(UPGRADE) -o requirements/build.txt requirements/build.in
 	$(UV) $(UPGRADE) -o requirements/runtime.txt pyproject.toml
 	$(UV) $(UPGRADE) --extra dev -c requirements/build.txt -c requirements/runtime.txt \
 	    -o requirements/dev.txt pyproject.toml
+
+# Alone, so that pins that no longer install can be made anew.
+$(BIN)/uv: | $(PY)
+	$(PIP) uv
 
 # Stamp files: an environment that is up to date costs nothing.
 $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml | $(PY)

@@ -14,7 +14,7 @@ from tests.support.node import RunningNode
 FACTS = """
 select kind, result, app_id, term_id, app_channel, medium, code_tag, sex, birth_year, id_type,
        treatment_code, office_code, operator_id, day::text, first_of_day
-  from usage_facts where ehcid = $1 order by at, kind
+  from usage_facts_full where ehcid = $1 order by at, kind
 """
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 
-from openehc.storage.batching import GroupCommit, Row
+from openehc.storage.batching import GroupCommit
 from openehc.storage.errors import NeverSent, OutcomeUnknown, StatementRefused
 from openehc.storage.pool import Database
+from openehc.storage.rows import Row
 
 ADD = """
 with added as (

@@ -16,7 +16,7 @@ from openehc.audit.model import (
 )
 from openehc.audit.trail import AuditTrail
 from openehc.cards.model import CardAccount
-from openehc.cards.usage import Kind, Purpose, fact_row
+from openehc.cards.usage import Kind, Purpose, UsageFact
 from openehc.cards.usage_records import UsageRecords
 from openehc.cards.usage_store import UsagePage, UsageQuery, UsageRecord, UsageStore
 from openehc.kernel.refusal import Reason, Refusal
@@ -33,7 +33,7 @@ NEWEST: Final = Listing(order="at", direction="desc", limit=20, offset=0)
 async def _verify(
     stores: Stores, whom: CardAccount, *, minutes: int = 0, app_id: str = "test-app"
 ) -> None:
-    fact = fact_row(
+    fact = UsageFact(
         Kind.VERIFY, at=AT + timedelta(minutes=minutes), account=whom,
         admission=replace(ADMISSION, app_id=app_id), purpose=Purpose("010101", "0300", "doctor-1"),
     )  # fmt: skip

@@ -12,7 +12,9 @@ from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.module.sdf import KeyByIndex, SdfCryptoModule, SdfSettings
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
+from openehc.crypto.remote.module import ProxyCryptoModule
 from tests.support.crypto_machine import CryptoMachine
+from tests.support.front_proxy import front_proxy
 from tests.support.sdf_double import sdf_double
 
 ModuleFactory = Callable[[ModuleKeys], AbstractAsyncContextManager[CryptoModule]]
@@ -37,10 +39,19 @@ async def sdf_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
             yield module
 
 
+@asynccontextmanager
+async def proxy_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
+    async with front_proxy(SoftCryptoModule(keys)) as proxy:
+        module = ProxyCryptoModule(proxy.allow())
+        yield module
+        await module.close()
+
+
 MODULES: Final[Mapping[str, ModuleFactory]] = {
     "soft": soft_module,
     "machine": machine_module,
     "sdf": sdf_module,
+    "proxy": proxy_module,
 }
 
 OTHER_KEYS: Final = ModuleKeys(

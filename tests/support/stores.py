@@ -13,7 +13,7 @@ from openehc.access.serials import SerialKey, serial_key
 from openehc.access.store import AccessStore
 from openehc.cards.model import Act, CardAccount, Change
 from openehc.cards.store import AccountChange, CardStore, NewAccount, Written
-from openehc.cards.usage import FactRow, Kind, fact_row
+from openehc.cards.usage import Kind, UsageFact
 from openehc.codes.store import CodeStore
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.clock import china_day
@@ -70,9 +70,9 @@ def act(change: Change) -> Act:
     return Act(change=change, at=AT, platform_serial="0" * 32, external_serial="ext-1")
 
 
-def fact(kind: Kind, account: CardAccount) -> FactRow:
+def fact(kind: Kind, account: CardAccount) -> UsageFact:
     """A usage fact about `account` at `AT`."""
-    return fact_row(kind, at=AT, admission=ADMISSION, account=account)
+    return UsageFact(kind, at=AT, admission=ADMISSION, account=account)
 
 
 def serial(number: str) -> SerialKey:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 from types import TracebackType
 from typing import Final, Self
-from uuid import UUID
+
+import msgspec
 
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.refusal import Reason, Refusal
 
-_KEY_BYTES: Final = 16
+_KEY_DIGITS: Final = 32
+_LOCK_DIGITS: Final = 16
 
 
 @unique
@@ -28,21 +30,20 @@ class Claim(Enum):
     IN_FLIGHT = "in flight"
 
 
-@dataclass(frozen=True, slots=True)
-class SerialKey:
-    """The identity of one number of one application for one method."""
+class SerialKey(msgspec.Struct, frozen=True, gc=False):
+    """The identity of one number of one application for one method: 128 bits in hex."""
 
-    value: UUID
-    lock: int
+    value: str
+
+    @property
+    def lock(self) -> int:
+        """The number of the advisory lock: the first 64 bits, signed."""
+        return int.from_bytes(bytes.fromhex(self.value[:_LOCK_DIGITS]), "big", signed=True)
 
 
 def serial_key(app_id: str, method: str, serial: str) -> SerialKey:
-    """128 bits of SM3 over the three, and 64 of them as the lock's number."""
-    digest = sm3(f"{app_id}\x00{method}\x00{serial}".encode())
-    return SerialKey(
-        value=UUID(bytes=digest[:_KEY_BYTES]),
-        lock=int.from_bytes(digest[:8], "big", signed=True),
-    )
+    """The key: 128 bits of SM3 over the three."""
+    return SerialKey(sm3(f"{app_id}\x00{method}\x00{serial}".encode()).hex()[:_KEY_DIGITS])
 
 
 def claim_of(*, free: bool, claimed: bool) -> Claim:
@@ -65,7 +66,7 @@ def refusal_of(claim: Claim) -> Refusal | None:
 class InFlight:
     """The serial numbers on which this process works at the moment."""
 
-    keys: set[UUID] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
 
     def enter(self, key: SerialKey) -> "Occupied | None":
         """Hold the number until the block ends; None when it is held already."""
@@ -79,8 +80,8 @@ class InFlight:
 class Occupied:
     """A held number; leaving the block lets it go."""
 
-    keys: set[UUID]
-    value: UUID
+    keys: set[str]
+    value: str
 
     def __enter__(self) -> Self:
         """Hold."""

@@ -10,8 +10,8 @@ import msgspec
 from openehc.audit.chain import Chain
 from openehc.audit.model import AuditEvent
 from openehc.audit.sql import INSERT_RECORDS
-from openehc.storage.batching import Row
 from openehc.storage.pool import Transaction
+from openehc.storage.rows import Row
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

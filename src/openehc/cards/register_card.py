@@ -11,7 +11,7 @@ from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import Act, Applicant, CardAccount, CardState, Change
 from openehc.cards.rules import Registration, changed_fields, judge_registration
 from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written
-from openehc.cards.usage import Kind, fact_row
+from openehc.cards.usage import Kind, UsageFact
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.ids import Entropy, new_serial
 from openehc.kernel.refusal import Reason, Refusal
@@ -84,7 +84,9 @@ class RegisterCard:
                 return account, await self._open(account, command, serial)
             found, decision = closed, Registration.REOPEN
         if decision is Registration.RETURN:
-            fact = fact_row(Kind.RETURN, at=command.now, admission=command.admission, account=found)
+            fact = UsageFact(
+                Kind.RETURN, at=command.now, admission=command.admission, account=found
+            )
             claim = await self.store.record_use(fact, serial=serial)
             return found, Written(claim, Saved.DONE)
         return await self._renew(decision, found, command, serial)
@@ -117,7 +119,7 @@ class RegisterCard:
             photo=command.applicant.photo,
         )
         kind = Kind.PREPARE if prepared else Kind.REGISTER
-        fact = fact_row(kind, at=command.now, admission=command.admission, account=account)
+        fact = UsageFact(kind, at=command.now, admission=command.admission, account=account)
         return await self.store.open_account(new, serial=serial, fact=fact)
 
     async def _renew(
@@ -144,7 +146,7 @@ class RegisterCard:
                 fields=changed_fields(found.resident, applicant.resident),
             ),
             photo=applicant.photo,
-            fact=fact_row(
+            fact=UsageFact(
                 _KIND_OF[decision], at=command.now, admission=command.admission, account=after
             ),
         )

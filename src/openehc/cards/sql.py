@@ -1,12 +1,15 @@
 """The statements of `cards/store.py`.
 
-The batched ones take one array per column and answer with `ord`, the position of the
-row in the arrays. A row whose serial number is null needs no claim.
+The batched ones answer with `ord`, the position of the row in the batch. Those that
+save a fact take all rows as one JSON text (storage/rows.py). A row whose serial number
+is null needs no claim.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
-from openehc.cards.usage import FACT_ARRAYS, FACT_NAMES
+from openehc.cards.usage import FACT_COLUMNS, FACT_NAMES
+from openehc.storage.rows import given_rows
 
 ACCOUNT_COLUMNS: Final = """c.ehcid, c.state, c.sealed_profile,
        c.blacklisted_at is not null as blacklisted, c.revision"""
@@ -24,30 +27,46 @@ select q.ord, {ACCOUNT_COLUMNS}
   join cards c using (ehcid)
 """
 
+USE_COLUMNS: Final = {**FACT_COLUMNS, "serial": "text"}
+"""A fact and the serial number, in hex, under which it is saved."""
+
+
+def given(columns: Mapping[str, str]) -> str:
+    """The first step of a statement that saves facts: its rows, and whose number is free.
+
+    `columns` begin with `USE_COLUMNS`. A number is locked by its first 64 bits.
+    """
+    return f"""
+given as materialized (
+    select g.*, (at at time zone interval '08:00')::date as day, serial::uuid as number,
+           serial is null
+           or pg_try_advisory_xact_lock(('x' || left(serial, 16))::bit(64)::bigint) as free
+      from ({given_rows(columns)}) g
+)"""
+
+
 CLAIM: Final = """
 claimed as (
     insert into serial_numbers (serial, used_at)
-    select serial, at from given where free and serial is not null order by serial
+    select number, at from given where free and number is not null order by number
     on conflict do nothing
     returning serial
 ), ready as (
-    select g.*, g.serial is null or c.serial is not null as claimed
-      from given g left join claimed c on c.serial = g.serial
+    select g.*, g.number is null or c.serial is not null as claimed
+      from given g left join claimed c on c.serial = g.number
 )"""
-"""The steps that use serial numbers up; `given` must have serial, free and at."""
+"""The steps that use serial numbers up, after `given`."""
+
+NEW_COLUMNS: Final = {
+    **USE_COLUMNS, "app_id": "text", "term_id": "text", "state": "text",
+    "sealed_profile": "bytea", "phone_index": "bytea", "name_index": "bytea", "origin": "text",
+    "apply_method": "text", "document_index": "bytea", "change": "text",
+    "platform_serial": "text", "external_serial": "text", "certificate_mode": "text",
+}  # fmt: skip
+"""A new account, its history and its fact."""
 
 REGISTER: Final = f"""
-with given as materialized (
-    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
-      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[],
-                  $20::text[], $21::bytea[], $22::bytea[], $23::bytea[], $24::text[],
-                  $25::text[], $26::bytea[], $27::text[], $28::text[], $29::text[],
-                  $30::text[])
-           with ordinality
-           as g ({FACT_NAMES}, serial, lock, state, sealed_profile, phone_index,
-                 name_index, origin, apply_method, document_index, change, platform_serial,
-                 external_serial, certificate_mode, ord)
-), {CLAIM}, documented as (
+with {given(NEW_COLUMNS)}, {CLAIM}, documented as (
     insert into card_documents (document_index, ehcid)
     select distinct on (document_index) document_index, ehcid
       from ready where claimed order by document_index, ord
@@ -77,11 +96,7 @@ select r.ord, r.free, r.claimed, o.ord is not null as done
 """
 
 RECORD_USE: Final = f"""
-with given as materialized (
-    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
-      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[]) with ordinality
-           as g ({FACT_NAMES}, serial, lock, ord)
-), {CLAIM}, counted as (
+with {given(USE_COLUMNS)}, {CLAIM}, counted as (
     insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from ready where claimed
 )
 select ord, free, claimed, claimed as done from ready
@@ -107,10 +122,12 @@ insert into card_history (ehcid, revision, change, changed_at, app_id, term_id, 
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 
-INSERT_FACT: Final = f"""
-insert into usage_facts ({FACT_NAMES})
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+KNOWN_WAY: Final = """
+insert into usage_ways (app_id, term_id, app_channel, medium) values ($1, $2, $3, $4)
+on conflict (app_id, term_id, app_channel, medium) do update set medium = excluded.medium
+returning way_id
 """
+"""The update changes nothing: it makes the row of another transaction visible."""
 
 RELEASE_DOCUMENT: Final = """
 delete from card_documents d using cards c

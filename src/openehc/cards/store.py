@@ -22,20 +22,21 @@ from openehc.cards.sql import (
     ACCOUNT_BY_EHCID,
     DELETE_LINKS,
     INSERT_DOCUMENT,
-    INSERT_FACT,
     INSERT_HISTORY,
     INSERT_LINKS,
+    KNOWN_WAY,
     RECORD_USE,
     REGISTER,
     RELEASE_DOCUMENT,
     UPDATE_ACCOUNT,
     UPSERT_PHOTO,
 )
-from openehc.cards.usage import FactRow
+from openehc.cards.usage import UsageFact, fact_values
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import Entropy
 from openehc.storage.batching import BatchedRead, GroupCommit
 from openehc.storage.pool import Database, Transaction
+from openehc.storage.rows import Row, as_json
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -88,7 +89,7 @@ class AccountChange:
     admission: Admission
     act: Act
     photo: bytes | None = None
-    fact: FactRow | None = None
+    fact: UsageFact | None = None
     reason: str | None = None
 
 
@@ -120,8 +121,11 @@ class CardStore:
             database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
         )
         self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
-        self._register = GroupCommit(database, REGISTER, name="register", lanes=2)
-        self._record_use = GroupCommit(database, RECORD_USE, name="record use", lanes=1)
+        self._register = GroupCommit(database, REGISTER, name="register", lanes=2, shape=as_json)
+        self._record_use = GroupCommit(
+            database, RECORD_USE, name="record use", lanes=1, shape=as_json
+        )
+        self._ways: dict[Admission, int] = {}
 
     async def close(self) -> None:
         """Finish what waits and give the connections back."""
@@ -152,29 +156,49 @@ class CardStore:
         )
 
     async def open_account(
-        self, new: NewAccount, *, serial: SerialKey | None, fact: FactRow
+        self, new: NewAccount, *, serial: SerialKey | None, fact: UsageFact
     ) -> Written:
         """Save a new account with its history and fact.
 
         OVERTAKEN when the document got an account meanwhile: then the serial number
         is used up by this request, which has to go on without it.
         """
-        row = (*fact, *self._new_columns(new, serial))
+        row = await self._new_row(new, serial, fact)
         if not new.account.resident.cards and new.photo is None:
             return written_of(await self._register.run(row))
         async with self._database.transaction() as connection:
-            answer = await connection.fetchrow(REGISTER, *[[value] for value in row])
+            answer = await connection.fetchrow(REGISTER, *as_json([row]))
             written = written_of(answer)
             if written == Written(Claim.USED, Saved.DONE):
                 await self._save_links(connection, new.account, new.act.at)
                 await self._save_photo(connection, new.account.ehcid, new.photo, new.act.at)
         return written
 
-    def _new_columns(self, new: NewAccount, serial: SerialKey | None) -> tuple[object, ...]:
+    async def use_values(self, fact: UsageFact, serial: SerialKey | None) -> Row:
+        """The values of `USE_COLUMNS`; all facts of this process are made into columns here."""
+        way = self._ways.get(fact.admission)
+        if way is None:
+            way = await self._new_way(fact.admission)
+        return (*fact_values(fact, way=way), serial and serial.value)
+
+    async def _new_way(self, admission: Admission) -> int:
+        """The row of `usage_ways` for an application at a terminal, asked for once."""
+        way = int(
+            await self._database.fetchval(
+                KNOWN_WAY, admission.app_id, admission.term_id, admission.app_channel,
+                admission.medium.value,
+            )
+        )  # fmt: skip
+        self._ways[admission] = way
+        return way
+
+    async def _new_row(self, new: NewAccount, serial: SerialKey | None, fact: UsageFact) -> Row:
+        """The values of `NEW_COLUMNS`."""
         account, resident = new.account, new.account.resident
         return (
-            serial.value if serial else None,
-            serial.lock if serial else None,
+            *await self.use_values(fact, serial),
+            new.admission.app_id,
+            new.admission.term_id,
             account.state.value,
             self._seal(account),
             self._indexer.phone(resident.mobile_phone),
@@ -188,11 +212,9 @@ class CardStore:
             new.certificate_mode,
         )
 
-    async def record_use(self, fact: FactRow, *, serial: SerialKey | None) -> Claim:
+    async def record_use(self, fact: UsageFact, *, serial: SerialKey | None) -> Claim:
         """Save a fact that changes no account."""
-        answer = await self._record_use.run(
-            (*fact, serial and serial.value, serial and serial.lock)
-        )
+        answer = await self._record_use.run(await self.use_values(fact, serial))
         return written_of(answer).claim
 
     async def change_account(self, change: AccountChange, *, serial: SerialKey | None) -> Written:
@@ -201,9 +223,13 @@ class CardStore:
         OVERTAKEN when it is not what it was when loaded: then nothing is saved and
         the serial number is free again.
         """
+        row = await self.use_values(change.fact, None) if change.fact else None
         try:
             async with self._database.transaction() as connection:
-                return await self._change_inside(connection, change, serial)
+                written = await self._change_inside(connection, change, serial)
+                if row and written.saved is Saved.DONE:
+                    await connection.execute(RECORD_USE, *as_json([row]))
+                return written
         except _OvertakenError:
             return Written(Claim.USED, Saved.OVERTAKEN)
 
@@ -221,8 +247,6 @@ class CardStore:
             await connection.execute(INSERT_DOCUMENT, self._document(after), after.ehcid)
         await self._save_links(connection, after, at)
         await self._save_photo(connection, after.ehcid, change.photo, at)
-        if change.fact:
-            await connection.execute(INSERT_FACT, *change.fact)
         return Written(Claim.USED, Saved.DONE)
 
     async def _update(self, connection: Transaction, change: AccountChange) -> bool:

@@ -12,7 +12,6 @@ import msgspec
 
 from openehc.access.registry import Admission
 from openehc.cards.model import CardAccount
-from openehc.kernel.clock import china_day
 
 SUCCESS: Final = "ok"
 """The result of a fact that went well; a refusal is named by its reason instead."""
@@ -45,31 +44,43 @@ class Purpose(msgspec.Struct, frozen=True, gc=False):
 
 NO_PURPOSE: Final = Purpose()
 
-FactRow = tuple[object, ...]
+
+class UsageFact(msgspec.Struct, frozen=True, gc=False):
+    """What was done, when, by whom and for whom; `account` is None for an unknown card."""
+
+    kind: Kind
+    at: datetime
+    admission: Admission
+    account: CardAccount | None
+    purpose: Purpose = NO_PURPOSE
+    result: str = SUCCESS
 
 
-def fact_row(
-    kind: Kind,
-    *,
-    at: datetime,
-    admission: Admission,
-    account: CardAccount | None,
-    purpose: Purpose = NO_PURPOSE,
-    result: str = SUCCESS,
-) -> FactRow:
-    """The columns of `usage_facts` in the order of `FACT_COLUMNS`."""
+FACT_COLUMNS: Final = {
+    "at": "timestamptz", "kind": "text", "result": "text", "ehcid": "bytea",
+    "institution_id": "int", "way_id": "int", "code_tag": "text", "sex": "text",
+    "birth_year": "smallint", "id_type": "text", "treatment_code": "text",
+    "office_code": "text", "operator_id": "text",
+}  # fmt: skip
+"""The columns that a fact sends, in this order, and their types.
+
+`day` is computed from `at` by the database. `way_id` stands for application, terminal,
+channel and medium, which are the same in thousands of facts (table `usage_ways`); the
+view `usage_facts_full` shows them again.
+"""
+
+
+def fact_values(fact: UsageFact, *, way: int) -> tuple[object, ...]:
+    """The values of `FACT_COLUMNS`: the one place where a fact becomes columns."""
+    account, purpose = fact.account, fact.purpose
     resident = account.resident if account else None
     return (
-        china_day(at),
-        at,
-        kind.value,
-        result,
+        fact.at,
+        fact.kind,
+        fact.result,
         account.ehcid if account else None,
-        admission.institution_id,
-        admission.app_id,
-        admission.term_id,
-        admission.app_channel,
-        admission.medium.value,
+        fact.admission.institution_id,
+        way,
         purpose.code_tag,
         resident.user_sex if resident else None,
         resident.birth_year if resident else None,
@@ -80,15 +91,5 @@ def fact_row(
     )
 
 
-FACT_COLUMNS: Final = (
-    "day", "at", "kind", "result", "ehcid", "institution_id", "app_id", "term_id", "app_channel",
-    "medium", "code_tag", "sex", "birth_year", "id_type", "treatment_code", "office_code",
-    "operator_id",
-)  # fmt: skip
-
-FACT_ARRAYS: Final = """$1::date[], $2::timestamptz[], $3::text[], $4::text[], $5::bytea[],
-       $6::int[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-       $12::text[], $13::smallint[], $14::text[], $15::text[], $16::text[], $17::text[]"""
-"""The parameters that a batch of facts takes: always the first 17 of a statement."""
-
-FACT_NAMES: Final = ", ".join(FACT_COLUMNS)
+FACT_NAMES: Final = ", ".join(("day", *FACT_COLUMNS))
+"""The columns of `usage_facts` that every statement fills."""

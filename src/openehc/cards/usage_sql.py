@@ -5,7 +5,7 @@ from typing import Final
 FACTS: Final = """
 select at, kind, result, ehcid, institution_id, app_id, term_id, app_channel, medium,
        code_tag, treatment_code, office_code, operator_id, '' as action
-  from usage_facts"""
+  from usage_facts_full"""
 
 SIGHTS: Final = """
  union all
@@ -31,7 +31,7 @@ TOTAL: Final = "select count(*) from (select 1 from ({source}) f limit {most}) c
 
 COUNTED: Final = """
 select {keys}, count(*) as facts, count(distinct ehcid) as residents
-  from usage_facts{where}
+  from usage_facts_full{where}
  group by {groups}
  order by facts desc, {groups}
  limit {most}"""

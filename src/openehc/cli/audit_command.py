@@ -140,8 +140,8 @@ def search(data: Path, dsn: str | None, most: int, **filters: Any) -> None:  # n
 @dsn_option
 @_filters
 @click.option(
-    "--format", "kind", type=click.Choice([kind.value for kind in ExportFormat]), default=ExportFormat.JSON_LINES.value,
-    show_default=True,
+    "--format", "kind", type=click.Choice([kind.value for kind in ExportFormat]),
+    default=ExportFormat.JSON_LINES.value, show_default=True,
 )  # fmt: skip
 @click.option("--output", type=click.File("wb"), default="-", help="A file; standard output.")
 def export(data: Path, dsn: str | None, kind: str, output: BinaryIO, **filters: Any) -> None:  # noqa: ANN401

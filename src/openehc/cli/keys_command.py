@@ -2,9 +2,11 @@
 
 import click
 
+from openehc.cli.keys_caller import caller, proxy
 from openehc.cli.keys_changing import erase, passphrase, retire, rotate
 from openehc.cli.keys_filling import fill, generate, split
 from openehc.cli.keys_looking import check, show
+from openehc.cli.keys_machines import machines
 
 
 @click.group()
@@ -15,5 +17,9 @@ def keys() -> None:
     """
 
 
-for _command in (show, check, generate, split, fill, passphrase, rotate, retire, erase):
+_COMMANDS = (
+    show, check, generate, split, fill, passphrase, rotate, retire, erase,
+    caller, proxy, machines,
+)  # fmt: skip
+for _command in _COMMANDS:
     keys.add_command(_command)

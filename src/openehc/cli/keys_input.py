@@ -31,13 +31,16 @@ from openehc.crypto.shares import (
     read_share,
 )
 from openehc.kernel.refusal import PlatformError
+from openehc.proxy.rules import UnfitCaller
+from openehc.proxy.store import KeyTaken
+from openehc.wiring.crypto_backend import WrongBackend
 from openehc.wiring.filling import FillingRefused
 from openehc.wiring.rotation import RotationRefused
 from openehc.wiring.settings import Settings, WrongSettings, read_settings
 
 _TROUBLE: Final = (
     KeyFileError, ShareError, FillingRefused, RotationRefused, PlatformError, WrongSettings,
-    WrongNumber, OSError,
+    WrongNumber, UnfitCaller, KeyTaken, WrongBackend, OSError,
 )  # fmt: skip
 _TYPE_AGAIN: Final = (ShareMistyped, ShareDamaged, ShareRepeated, ShareOfAnotherSet)
 

@@ -42,7 +42,8 @@ dsn_option = click.option(
     "--dsn", help="An external PostgreSQL 15 or later, instead of the embedded one."
 )
 crypto_option = click.option(
-    "--crypto", help="Crypto module: soft, machine:HOST[:PORT][,HOST...] or sdf:LIBRARY; soft."
+    "--crypto",
+    help="Crypto module: soft, machine:HOST[:PORT][,HOST...], sdf:LIBRARY or proxy:URL; soft.",
 )
 host_option = click.option("--host", help="Address to listen on; 127.0.0.1.")
 
@@ -79,7 +80,7 @@ def init(data: Path, ehcin: str, mode: str, passphrase_file: Path | None) -> Non
 @host_option
 @port_option
 @workers_option
-@click.option("--roles", help="Comma-separated: card.")
+@click.option("--roles", help="Comma-separated: card, crypto (the front proxy); card.")
 @dsn_option
 @crypto_option
 def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN401 (names of Settings)

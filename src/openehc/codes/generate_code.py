@@ -7,7 +7,7 @@ from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import CardAccount
 from openehc.cards.rules import judge_standing
-from openehc.cards.usage import Kind, Purpose, fact_row
+from openehc.cards.usage import Kind, Purpose, UsageFact
 from openehc.codes.model import IssuedCode, Tag, code_text
 from openehc.codes.rules import expiry_of
 from openehc.codes.store import CodeStore, NewIssue
@@ -48,7 +48,7 @@ class GenerateCode:
         if code.expires_at is not None:
             valid = code.text.split(":")[2]
             issue = NewIssue(account.ehcid, valid, command.admission.ehcappid, code.expires_at)
-        fact = fact_row(
+        fact = UsageFact(
             Kind.GENERATE,
             at=command.now,
             admission=command.admission,

@@ -2,24 +2,24 @@
 
 from typing import Final
 
-from openehc.cards.sql import ACCOUNT_COLUMNS, CLAIM
-from openehc.cards.usage import FACT_ARRAYS, FACT_NAMES, SUCCESS
+from openehc.cards.sql import ACCOUNT_COLUMNS, CLAIM, USE_COLUMNS, given
+from openehc.cards.usage import FACT_NAMES, SUCCESS
+from openehc.storage.rows import given_rows
 
 PRESENTED: Final = f"""
 select q.ord, {ACCOUNT_COLUMNS}, i.channels as issued_channels, i.state as issued_state
-  from unnest($1::bytea[], $2::uuid[], $3::date[]) with ordinality as q (ehcid, code_key, day, ord)
+  from ({given_rows({"ehcid": "bytea", "code_key": "uuid", "day": "date"})}) q
   join cards c using (ehcid)
   left join issued_codes i on i.day = q.day and i.code_key = q.code_key
 """
 
+ISSUE_COLUMNS: Final = {
+    **USE_COLUMNS, "code_day": "date", "code_key": "uuid", "channel": "text",
+    "expires_at": "timestamptz",
+}  # fmt: skip
+
 ISSUE: Final = f"""
-with given as materialized (
-    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
-      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[],
-                  $20::date[], $21::uuid[], $22::text[], $23::timestamptz[])
-           with ordinality
-           as g ({FACT_NAMES}, serial, lock, code_day, code_key, channel, expires_at, ord)
-), {CLAIM}, issued as (
+with {given(ISSUE_COLUMNS)}, {CLAIM}, issued as (
     insert into issued_codes (day, code_key, ehcid, channels, issued_at, expires_at)
     select code_day, code_key, (array_agg(ehcid))[1], string_agg(distinct channel, ' '), min(at),
            min(expires_at)
@@ -35,11 +35,7 @@ select ord, free, claimed from ready
 """
 
 VERIFIED: Final = f"""
-with given as materialized (
-    select g.*, serial is null or pg_try_advisory_xact_lock(lock) as free
-      from unnest({FACT_ARRAYS}, $18::uuid[], $19::bigint[]) with ordinality
-           as g ({FACT_NAMES}, serial, lock, ord)
-), {CLAIM}, users as (
+with {given(USE_COLUMNS)}, {CLAIM}, users as (
     insert into daily_users (day, ehcid, institution_id)
     select day, ehcid, institution_id from ready where claimed and result = '{SUCCESS}'
      order by ehcid, institution_id

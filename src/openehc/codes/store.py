@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 import asyncpg
 
@@ -11,7 +10,7 @@ from openehc.access.serial_store import claim_serial
 from openehc.access.serials import Claim, SerialKey, claim_of
 from openehc.cards.model import CardAccount
 from openehc.cards.store import CardStore
-from openehc.cards.usage import FactRow, Purpose
+from openehc.cards.usage import Purpose, UsageFact
 from openehc.codes.model import AuthorisationStatus, IssueRecord, ParsedCode
 from openehc.codes.sql import (
     AUTHORISATION_BY_SERIAL,
@@ -26,6 +25,7 @@ from openehc.crypto.sm3 import sm3
 from openehc.kernel.clock import china_day
 from openehc.storage.batching import BatchedRead, GroupCommit
 from openehc.storage.pool import Database
+from openehc.storage.rows import as_json
 
 _NO_ISSUE: Final = (None, None, None, None)
 
@@ -53,9 +53,9 @@ class Authorisation:
     expires_at: datetime
 
 
-def code_key(ehcid: bytes, valid: str) -> UUID:
-    """128 bits over the pair that a dynamic code binds."""
-    return UUID(bytes=sm3(ehcid + valid.encode())[:16])
+def code_key(ehcid: bytes, valid: str) -> str:
+    """128 bits in hex over the pair that a dynamic code binds."""
+    return sm3(ehcid + valid.encode()).hex()[:32]
 
 
 def token_index(token: str) -> bytes:
@@ -69,9 +69,13 @@ class CodeStore:
     def __init__(self, database: Database, cards: CardStore) -> None:
         self._database = database
         self._cards = cards
-        self._presented = BatchedRead(database, PRESENTED, name="presented code", lanes=1)
-        self._issue = GroupCommit(database, ISSUE, name="issue code", lanes=2)
-        self._verified = GroupCommit(database, VERIFIED, name="verified code", lanes=2)
+        self._presented = BatchedRead(
+            database, PRESENTED, name="presented code", lanes=1, shape=as_json
+        )
+        self._issue = GroupCommit(database, ISSUE, name="issue code", lanes=2, shape=as_json)
+        self._verified = GroupCommit(
+            database, VERIFIED, name="verified code", lanes=2, shape=as_json
+        )
 
     async def close(self) -> None:
         """Finish what waits and give the connections back."""
@@ -98,7 +102,7 @@ class CodeStore:
         return self._cards.account_of(row), issued
 
     async def save_issue(
-        self, issue: NewIssue | None, *, fact: FactRow, serial: SerialKey | None
+        self, issue: NewIssue | None, *, fact: UsageFact, serial: SerialKey | None
     ) -> Claim:
         """Record that a code was made; `issue` is None for a static one."""
         columns: tuple[object, ...] = _NO_ISSUE
@@ -109,16 +113,12 @@ class CodeStore:
                 issue.channel,
                 issue.expires_at,
             )
-        return _claim(
-            await self._issue.run(
-                (*fact, serial and serial.value, serial and serial.lock, *columns)
-            )
-        )
+        used = await self._cards.use_values(fact, serial)
+        return _claim(await self._issue.run((*used, *columns)))
 
-    async def save_verification(self, fact: FactRow, *, serial: SerialKey | None) -> Claim:
+    async def save_verification(self, fact: UsageFact, *, serial: SerialKey | None) -> Claim:
         """Record that a code was verified or refused."""
-        row = (*fact, serial and serial.value, serial and serial.lock)
-        return _claim(await self._verified.run(row))
+        return _claim(await self._verified.run(await self._cards.use_values(fact, serial)))
 
     async def open_authorisation(
         self, token: str, authorisation: Authorisation, *, serial: SerialKey, at: datetime

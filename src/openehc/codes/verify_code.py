@@ -6,7 +6,7 @@ from datetime import datetime
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import CardAccount
-from openehc.cards.usage import SUCCESS, Kind, Purpose, fact_row
+from openehc.cards.usage import SUCCESS, Kind, Purpose, UsageFact
 from openehc.codes.model import ParsedCode, Presented, Tag
 from openehc.codes.parsing import issuer_of, parse_code
 from openehc.codes.ports import ForeignCodes
@@ -97,7 +97,7 @@ class VerifyCode:
         command: VerifyCommand,
     ) -> Verified | Refusal:
         result = decision.reason.name.lower() if isinstance(decision, Refusal) else SUCCESS
-        fact = fact_row(
+        fact = UsageFact(
             Kind.VERIFY,
             at=command.now,
             admission=command.admission,

@@ -86,9 +86,9 @@ def with_module_keys(keys: NodeKeys, module: ModuleKeys, *, filled_at: datetime)
     return replace(keys, module=module, filled_at=filled_at)
 
 
-def with_local_secret(keys: NodeKeys, name: str, secret: bytes) -> NodeKeys:
-    """The keys with a secret of the node's own that they lack; one that is there stays."""
-    return replace(keys, local={name: secret, **keys.local})
+def with_local(keys: NodeKeys, name: str, secret: bytes) -> NodeKeys:
+    """The keys with this named secret, in place of the one that had the name before."""
+    return replace(keys, local={**keys.local, name: secret})
 
 
 def with_new_sealing_key(keys: NodeKeys, key: bytes) -> NodeKeys:

@@ -5,8 +5,9 @@ after the commit. There is no timer. A flush starts as soon as a lane (a connect
 of the batch's own) is free and takes what waits then; a lone row goes at once, and
 under load the batches grow by themselves.
 
-The statement takes one array per column of the row and answers with the 1-based
-position first:
+The statement answers with the 1-based position first. Its parameters are made of the
+rows of the batch by `shape`: one array for each column unless something else is said
+(storage/rows.py).
 
     select r.ord, c.state
     from unnest($1::bytea[], $2::text[]) with ordinality as r(ehcid, org, ord)
@@ -34,6 +35,7 @@ from openehc.storage.errors import (
     translated,
 )
 from openehc.storage.pool import CONNECT_SECONDS, Connection, Database
+from openehc.storage.rows import Parameters, Row, as_arrays
 
 MOST_WAITING: Final = 20_000
 _MOST_RETRIES: Final = 3
@@ -42,7 +44,7 @@ _CHANGED_NOTHING: Final = frozenset({"40001", "40P01"})  # serialization failure
 # raise in a trigger); of the others (no such table, disk full) the whole statement is.
 _ONE_ROWS_FAULT: Final = frozenset({"21", "22", "23", "44", "P0"})
 
-Row: TypeAlias = tuple[object, ...]
+Shape: TypeAlias = Callable[[Sequence[Row]], Parameters]
 _Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
 
 
@@ -69,27 +71,33 @@ class Addition(Protocol):
 class Batch:
     """Rows of one statement, gathered while they wait; for one event loop.
 
-    `lanes` connections work at the same time, each with at most `most` rows; `addition`
-    makes what each of them adds to its statements.
+    `lanes` connections work at the same time, each with at most `most` rows; `shape`
+    is called once for each statement that is sent, with its rows in their final order;
+    `addition` makes what each lane adds to its statements.
     Use `BatchedRead` or `GroupCommit`, which know what may be tried again.
     """
 
     retries_lost_connection: ClassVar[int] = 0
 
-    __slots__ = ("_busy", "_closed", "_database", "_idle", "_most", "_sql", "_waiting", "_waking",
-                 "name")  # fmt: skip
+    __slots__ = ("_busy", "_closed", "_idle", "_most", "_shape", "_waiting", "_waking", "name")
 
-    def __init__(
-        self, database: Database, sql: str, *, name: str, lanes: int, most: int = 256,
+    def __init__(  # noqa: PLR0913 (what makes a batch, each with its name)
+        self,
+        database: Database,
+        sql: str,
+        *,
+        name: str,
+        lanes: int,
+        most: int = 256,
+        shape: Shape = as_arrays,
         addition: Callable[[], Addition] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name: Final = name
-        self._database: Final = database
-        self._sql: Final = sql
+        self._shape: Final = shape
         self._most: Final = most
         self._waiting: Final[deque[tuple[Row, _Waiter]]] = deque()
         self._idle: Final[list[_Lane]] = [
-            _Lane(self._database, sql, addition() if addition else _NOTHING) for _ in range(lanes)
+            _Lane(database, sql, addition() if addition else _NOTHING) for _ in range(lanes)
         ]
         self._busy: Final[dict[_Lane, asyncio.Task[None]]] = {}
         self._waking = False
@@ -169,11 +177,11 @@ class Batch:
         await self._flush(lane, batch[middle:])
 
     async def _answered(self, lane: "_Lane", rows: Sequence[Row]) -> list[asyncpg.Record]:
-        columns = list(zip(*rows, strict=True))
+        parameters = self._shape(rows)
         conflicts = losses = 0
         while True:
             try:
-                return await lane.fetch(columns, rows)
+                return await lane.fetch(parameters, rows)
             except StatementRefused as refused:
                 conflicts += 1
                 if refused.sqlstate not in _CHANGED_NOTHING or conflicts > _MOST_RETRIES:
@@ -237,16 +245,14 @@ class _Lane:
         self._addition: Final = addition
         self._connection: Connection | None = None
 
-    async def fetch(
-        self, columns: Sequence[Sequence[object]], rows: Sequence[Row]
-    ) -> list[asyncpg.Record]:
+    async def fetch(self, parameters: Parameters, rows: Sequence[Row]) -> list[asyncpg.Record]:
         connection = self._connection
         if connection is None or connection.is_closed():
             connection = self._connection = await self._database.new_connection()
         addition = self._addition
         added = addition.parameters(rows)
         try:
-            records = await connection.fetch(self._sql, *columns, *added)
+            records = await connection.fetch(self._sql, *parameters, *added)
         except TROUBLE as error:
             failure = translated(error)
             silent = isinstance(error, TimeoutError)

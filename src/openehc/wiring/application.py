@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openehc.gateway.door import PATH, Receive, Scope, Send
+from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
 from openehc.wiring.node import Node, start_node
+from openehc.wiring.proxy_node import ProxyNode, start_proxy
 from openehc.wiring.settings import Settings
 
 
@@ -34,43 +36,66 @@ class Application:
     def __init__(self, factory: ApplicationFactory) -> None:
         self._factory = factory
         self._node: Node | None = None
+        self._proxy: ProxyNode | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
         if scope["type"] == "http":
             node = self._node
-            if node is None:
+            if self._proxy is not None and (node is None or scope["path"] in PROXY_PATHS):
+                await self._proxied(self._proxy, scope, receive, send)
+            elif node is None:
                 await _plain(send, 503, b"starting")
-            elif scope["path"] == PATH:
-                await node.door(scope, receive, send)
-            elif scope["path"].startswith("/api/"):
-                await node.console(scope, receive, send)  # type: ignore[arg-type] # MutableMapping for dict
-            elif scope["path"].startswith("/health/"):
-                await self._health(scope["path"], node, send)
             else:
-                await node.page(scope, receive, send)
+                await self._served(node, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+
+    async def _served(self, node: Node, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == PATH:
+            await node.door(scope, receive, send)
+        elif scope["path"].startswith("/api/"):
+            await node.console(scope, receive, send)  # type: ignore[arg-type] # MutableMapping for dict
+        elif scope["path"].startswith("/health/"):
+            await self._health(scope["path"], send)
+        else:
+            await node.page(scope, receive, send)
+
+    async def _proxied(self, proxy: ProxyNode, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in PROXY_PATHS:
+            await proxy.door(scope, receive, send)
+        else:
+            await self._health(scope["path"], send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                factory = self._factory
-                self._node = await start_node(factory.settings, factory.passphrase, factory.dsn)
+                await self._start()
                 settle_garbage_collector()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                if self._node:
-                    await self._node.stop()
+                for part in (self._proxy, self._node):
+                    if part:
+                        await part.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _health(self, path: str, node: Node, send: Send) -> None:
+    async def _start(self) -> None:
+        factory = self._factory
+        settings, passphrase, dsn = factory.settings, factory.passphrase, factory.dsn
+        if set(settings.roles) != {"crypto"}:
+            self._node = await start_node(settings, passphrase, dsn)
+        if "crypto" in settings.roles:
+            module = self._node.module if self._node else None
+            self._proxy = await start_proxy(settings, passphrase, dsn, module=module)
+
+    async def _health(self, path: str, send: Send) -> None:
         if path == "/health/live":
             await _plain(send, 200, b"alive")
         elif path == "/health/ready":
-            ready = await node.ready()
+            parts = [part for part in (self._node, self._proxy) if part]
+            ready = all([await part.ready() for part in parts])
             await _plain(send, 200 if ready else 503, b"ready" if ready else b"not ready")
         else:
             await _plain(send, 404, b"not found")

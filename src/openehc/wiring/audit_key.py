@@ -11,7 +11,7 @@ from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.sources import RECORDS
 from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.keyfile_changing import change_key_file
-from openehc.crypto.node_keys import NodeKeys, with_local_secret
+from openehc.crypto.node_keys import NodeKeys, with_local
 from openehc.kernel.clock import Clock, SystemClock
 from openehc.kernel.ids import SystemEntropy
 from openehc.storage.pool import Database
@@ -34,7 +34,8 @@ def keys_with_audit_key(path: Path, passphrase: str) -> NodeKeys:
     entropy = SystemEntropy()
     secret = entropy.bytes(SECRET_SIZE)
     changed = change_key_file(
-        path, passphrase, lambda found: with_local_secret(found, KEY_NAME, secret),
+        path, passphrase, lambda found: found if KEY_NAME in found.local
+        else with_local(found, KEY_NAME, secret),
         now=SystemClock().now(), entropy=entropy,
     )  # fmt: skip
     return changed.after

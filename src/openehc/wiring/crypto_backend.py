@@ -3,13 +3,14 @@
     soft                              the keys of the key file, in this process
     machine:HOST[:PORT][,HOST...]     crypto machines over TCP
     sdf:LIBRARY                       a GM/T 0018 library
+    proxy:URL                         the front proxy, which alone knows the machines
 
 Key places, key type and paddings of devices are settings of their own, since they
 differ between makers. Opens modules; computes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,10 @@ from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.module.sdf import SdfCryptoModule
 from openehc.crypto.module.sdf_device import KeyByIndex, SdfSettings
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
+from openehc.crypto.remote.connection import ProxyAddress
+from openehc.crypto.remote.lane import Party
+from openehc.crypto.remote.module import ProxyCryptoModule
+from openehc.crypto.sm2 import KeyMalformed, Sm2PrivateKey, Sm2PublicKey
 
 DEFAULT_PORT: Final = 8018
 _LARGEST_PORT: Final = 65_535
@@ -33,6 +38,14 @@ class Kind(StrEnum):
     SOFT = "soft"
     MACHINE = "machine"
     SDF = "sdf"
+    PROXY = "proxy"
+
+
+CALLER_KEY: Final = "crypto_caller"
+"""Under this name the key file keeps the key by which this node calls the front proxy."""
+
+PROXY_KEY: Final = "crypto_proxy"
+"""The same of the front proxy itself."""
 
 
 class WrongBackend(ValueError):
@@ -52,12 +65,17 @@ class KeyPlaces:
 
 @dataclass(frozen=True, slots=True)
 class CryptoBackend:
-    """A parsed setting: machines as (host, port), or a library, or neither."""
+    """A parsed setting: machines as (host, port), a library, a front proxy, or none of them.
+
+    `proxy_key` is the proxy's public key in hex; it is told even while another kind is used.
+    """
 
     kind: Kind = Kind.SOFT
     machines: tuple[tuple[str, int], ...] = ()
     library: Path | None = None
     places: KeyPlaces = field(default_factory=KeyPlaces)
+    proxy: ProxyAddress | None = None
+    proxy_key: str = ""
 
     @property
     def holds_no_keys_here(self) -> bool:
@@ -65,8 +83,14 @@ class CryptoBackend:
         return self.kind is not Kind.SOFT
 
 
-def parse_backend(text: str, places: Mapping[str, object] | None = None) -> CryptoBackend:
+def parse_backend(
+    text: str, places: Mapping[str, object] | None = None, *, proxy_key: str = ""
+) -> CryptoBackend:
     """The backend that the setting names; raises `WrongBackend`."""
+    return replace(_parsed(text, places, proxy_key), proxy_key=proxy_key)
+
+
+def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: str) -> CryptoBackend:
     kind, _, rest = text.partition(":")
     try:
         where = KeyPlaces(**(places or {}))  # type: ignore[arg-type] # checked by the dialect below
@@ -76,17 +100,41 @@ def parse_backend(text: str, places: Mapping[str, object] | None = None) -> Cryp
     if text == Kind.SOFT:
         return CryptoBackend(places=where)
     if kind == Kind.MACHINE and rest:
-        machines = tuple(_address(part) for part in rest.split(","))
+        machines = tuple(machine_address(part) for part in rest.split(","))
         return CryptoBackend(Kind.MACHINE, machines=machines, places=where)
     if kind == Kind.SDF and rest:
         return CryptoBackend(Kind.SDF, library=Path(rest), places=where)
+    if kind == Kind.PROXY and rest:
+        return CryptoBackend(Kind.PROXY, places=where, proxy=_proxy(rest, proxy_key))
     raise WrongBackend(
-        f"crypto backend {text[:80]!r}: soft, machine:HOST[:PORT][,HOST...] or "
-        "sdf:LIBRARY is expected"
+        f"crypto backend {text[:80]!r}: soft, machine:HOST[:PORT][,HOST...], "
+        "sdf:LIBRARY or proxy:URL is expected"
     )
 
 
-def _address(text: str) -> tuple[str, int]:
+def _proxy(url: str, proxy_key: str) -> ProxyAddress:
+    try:
+        public_key(proxy_key)
+    except WrongBackend as wrong:
+        raise WrongBackend(
+            f"crypto.proxy_key: {wrong}; `ehc keys proxy show` prints it at the front proxy"
+        ) from None
+    try:
+        return ProxyAddress.of(url)
+    except ValueError as wrong:
+        raise WrongBackend(f"crypto backend proxy:{url[:80]}: {wrong}") from None
+
+
+def public_key(text: str) -> Sm2PublicKey:
+    """A public key as the commands print it, 04 and 128 hex digits; raises `WrongBackend`."""
+    try:
+        return Sm2PublicKey(bytes.fromhex(text))
+    except (ValueError, KeyMalformed):
+        raise WrongBackend("an SM2 public key of 130 hex digits is expected") from None
+
+
+def machine_address(text: str) -> tuple[str, int]:
+    """HOST or HOST:PORT; raises `WrongBackend`."""
     host, _, port = text.strip().partition(":")
     number = int(port) if port.isascii() and port.isdigit() else (0 if port else DEFAULT_PORT)
     if not host or not 1 <= number <= _LARGEST_PORT:
@@ -103,8 +151,24 @@ def _dialect(places: KeyPlaces) -> Dialect:
     )
 
 
-def open_module(backend: CryptoBackend, keys: ModuleKeys) -> CryptoModule:
-    """The module; a device that does not answer now is reported by its calls, not here."""
+def open_module(
+    backend: CryptoBackend, keys: ModuleKeys, *, local: Mapping[str, bytes] | None = None
+) -> CryptoModule:
+    """The module; a device that does not answer now is reported by its calls, not here.
+
+    `local` are the named secrets of the key file; raises `WrongBackend` when the key for the
+    front proxy is wanted and not among them.
+    """
+    if backend.kind is Kind.PROXY and backend.proxy:
+        caller = (local or {}).get(CALLER_KEY)
+        if caller is None:
+            raise WrongBackend(
+                "this node has no key to call the front proxy with: make one with"
+                " `ehc keys caller new` and let the proxy's operator allow it"
+            )
+        return ProxyCryptoModule(
+            Party(backend.proxy, public_key(backend.proxy_key), Sm2PrivateKey(caller))
+        )
     if backend.kind is Kind.MACHINE:
         return MachineCryptoModule(
             [MachineAddress(host, port) for host, port in backend.machines],
@@ -124,5 +188,5 @@ def open_module(backend: CryptoBackend, keys: ModuleKeys) -> CryptoModule:
 
 async def close_module(module: CryptoModule) -> None:
     """Give back what the module holds; the soft one holds nothing."""
-    if isinstance(module, MachineCryptoModule | SdfCryptoModule):
+    if isinstance(module, MachineCryptoModule | SdfCryptoModule | ProxyCryptoModule):
         await module.close()

@@ -27,6 +27,7 @@ from openehc.codes.store import CodeStore
 from openehc.codes.verify_code import VerifyCode
 from openehc.console.authorisation_page import AuthorisationPage
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
+from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.port import CryptoModule
 from openehc.envelope.opening import OpeningRules
 from openehc.envelope.profile import NATIONAL
@@ -39,6 +40,7 @@ from openehc.gateway.request_log import RequestLog
 from openehc.kernel.clock import Clock, SystemClock
 from openehc.kernel.ids import Entropy, SystemEntropy
 from openehc.kernel.refusal import PlatformError
+from openehc.proxy.store import ProxyStore
 from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.partitions import keep_partitions
@@ -46,6 +48,7 @@ from openehc.storage.pool import Database
 from openehc.wiring.audit_key import audit_origin, checkpoints_of
 from openehc.wiring.console import ConsoleParts, build_console
 from openehc.wiring.crypto_backend import close_module, open_module
+from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.foreign import NoNetwork
 from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
@@ -157,6 +160,10 @@ async def start_node(
     base = await _base(settings, passphrase, dsn, clock=clock or SystemClock(), module=module)
     node = _assemble(base)
     node.listener.start()
+    if "crypto" not in settings.roles and isinstance(base.module, MachineCryptoModule):
+        roll = MachineRoll(base.module, settings.crypto.machines)
+        watch = CryptoWatch(dsn, ProxyStore(base.database), roll, entropy=base.entropy)
+        node.tasks.append(asyncio.create_task(watch.keep_watching()))
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
@@ -191,7 +198,7 @@ async def _base(
         access=AccessStore(database, ring.sealer, entropy),
         cards=cards,
         codes=CodeStore(database, cards),
-        module=module or open_module(settings.crypto, keys.module),
+        module=module or open_module(settings.crypto, keys.module, local=keys.local),
         keys=ring,
         local=keys.local,
         filled_at=keys.filled_at,

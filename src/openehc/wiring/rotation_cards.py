@@ -12,10 +12,11 @@ from openehc.access.serials import Claim, SerialKey
 from openehc.cards.model import BoundCard, CardAccount, Change
 from openehc.cards.sql import INSERT_DOCUMENT, REGISTER, RELEASE_DOCUMENT
 from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written, written_of
-from openehc.cards.usage import FactRow
+from openehc.cards.usage import UsageFact
 from openehc.kernel.ids import Entropy
 from openehc.storage.errors import StatementRefused
 from openehc.storage.pool import Database, Transaction
+from openehc.storage.rows import as_json
 from openehc.wiring.rotation_worker import KeyRing
 
 _ATTEMPTS: Final = 4
@@ -47,7 +48,7 @@ class RotatingCardStore(CardStore):
         return found
 
     async def open_account(
-        self, new: NewAccount, *, serial: SerialKey | None, fact: FactRow
+        self, new: NewAccount, *, serial: SerialKey | None, fact: UsageFact
     ) -> Written:
         """As the plain store's; during a rotation the document is taken under both keys."""
         ring = self._ring
@@ -84,7 +85,7 @@ class RotatingCardStore(CardStore):
             self._ring.gate.leave(turn)
 
     async def _open_under_both(
-        self, new: NewAccount, *, serial: SerialKey | None, fact: FactRow
+        self, new: NewAccount, *, serial: SerialKey | None, fact: UsageFact
     ) -> Written:
         # Workers a stage apart take the two rows in opposite order; then one has to try again.
         for attempt in range(1, _ATTEMPTS + 1):
@@ -98,12 +99,12 @@ class RotatingCardStore(CardStore):
         raise AssertionError("unreachable")
 
     async def _open_once(
-        self, new: NewAccount, *, serial: SerialKey | None, fact: FactRow
+        self, new: NewAccount, *, serial: SerialKey | None, fact: UsageFact
     ) -> Written:
         account, at = new.account, new.act.at
+        row = await self._new_row(new, serial, fact)
         async with self._database.transaction() as connection:
-            row = (*fact, *self._new_columns(new, serial))
-            written = written_of(await connection.fetchrow(REGISTER, *[[value] for value in row]))
+            written = written_of(await connection.fetchrow(REGISTER, *as_json([row])))
             if written != Written(Claim.USED, Saved.DONE):
                 return written
             for index in self._other_documents(account):

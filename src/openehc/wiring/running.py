@@ -32,6 +32,7 @@ from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.application import ApplicationFactory
 from openehc.wiring.audit_key import keys_with_audit_key
 from openehc.wiring.node import DAILY_TABLES
+from openehc.wiring.proxy_keys import require_keys
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.supervising import SocketEach, bind_sockets
 
@@ -120,6 +121,7 @@ def run_workers(
     keys = keys_with_audit_key(settings.key_file, passphrase)
     if not settings.crypto.holds_no_keys_here:
         refuse_public_keys_in_production(keys, settings.mode)
+    require_keys(settings, passphrase)
     config = uvicorn.Config(
         ApplicationFactory(settings, dsn, passphrase),
         factory=True, host=settings.host, port=settings.port, workers=settings.workers,

@@ -11,7 +11,8 @@
     window_minutes = 15            # 0 lets any timestamp through; refused in production
 
     [crypto]
-    backend = "soft"               # or "machine:HOST[:PORT][,HOST...]", "sdf:LIBRARY"
+    backend = "soft"               # or "machine:HOST[:PORT][,HOST...]", "sdf:LIBRARY", "proxy:URL"
+    proxy_key = "04..."            # the front proxy's public key: `ehc keys proxy show` there
     safe_index = 104               # where a device keeps the keys: ask whoever filled them
     protect_index = 105
     key_type = "00A"
@@ -42,9 +43,15 @@ from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
 from openehc.codes.rules import SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
-from openehc.wiring.crypto_backend import CryptoBackend, KeyPlaces, WrongBackend, parse_backend
+from openehc.wiring.crypto_backend import (
+    CryptoBackend,
+    KeyPlaces,
+    Kind,
+    WrongBackend,
+    parse_backend,
+)
 
-ROLES: Final = ("card",)
+ROLES: Final = ("card", "crypto")
 """The roles that a node of this version can take."""
 
 FILE: Final = "node.toml"
@@ -54,7 +61,8 @@ _SECTIONS: Final = {
     "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn"),
     "messages": ("window_minutes",),
     "crypto": (
-        "backend", "safe_index", "protect_index", "key_type", "encrypt_padding", "decrypt_padding",
+        "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
+        "decrypt_padding",
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
@@ -96,6 +104,8 @@ class Settings:
             raise WrongSettings(
                 f"--roles {','.join(sorted(unknown))}: this version knows {', '.join(ROLES)}"
             )
+        if "crypto" in self.roles and self.crypto.kind is Kind.PROXY:
+            raise WrongSettings("a front proxy (--roles crypto) does not stand behind another one")
         if self.mode is KeyPurpose.PRODUCTION and self.window is None:
             raise WrongSettings("messages.window_minutes = 0 is not allowed in production mode")
 
@@ -129,13 +139,13 @@ def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (na
         raise TypeError(f"no such settings: {sorted(given.keys() - known)}")
     backend = given.pop("crypto", None)
     if backend is not None:
-        told["crypto"] = _backend(backend, told["crypto"].places)
+        told["crypto"] = _backend(backend, told["crypto"])
     return Settings(**{"data": data.absolute(), **told, **given})
 
 
-def _backend(text: str, places: KeyPlaces) -> CryptoBackend:
+def _backend(text: str, told: CryptoBackend) -> CryptoBackend:
     try:
-        return parse_backend(text, asdict(places))
+        return parse_backend(text, asdict(told.places), proxy_key=told.proxy_key)
     except WrongBackend as wrong:
         raise WrongSettings(str(wrong)) from None
 
@@ -174,9 +184,12 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _crypto(read: dict[str, Any], path: Path) -> CryptoBackend:
-    places = {name: read[name] for name in _SECTIONS["crypto"][1:] if name in read}
+    names = [place.name for place in fields(KeyPlaces)]
+    places = {name: read[name] for name in names if name in read}
     try:
-        return parse_backend(read.get("backend", "soft"), places)
+        return parse_backend(
+            read.get("backend", "soft"), places, proxy_key=read.get("proxy_key", "")
+        )
     except WrongBackend as wrong:
         raise WrongSettings(f"{path}: {wrong}") from None
 
@@ -252,6 +265,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "dsn": _text,
     "window_minutes": _window,
     "backend": _text,
+    "proxy_key": _text,
     "safe_index": _whole_number,
     "protect_index": _whole_number,
     "key_type": _text,

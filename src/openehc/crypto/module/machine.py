@@ -5,15 +5,16 @@ says what is asked and who may join, `machine_group.py` which machine is asked.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from openehc.crypto.module.device import DeviceCryptoModule
 from openehc.crypto.module.frames import (
     DEVICE_INFORMATION,
     LONGEST_HASH_INPUT,
     Dialect,
+    Request,
     decrypt_request,
     encrypt_request,
     hash_request,
@@ -28,6 +29,8 @@ from openehc.crypto.module.port import (
 )
 from openehc.kernel.refusal import CryptoModuleDown
 
+T = TypeVar("T")
+
 _DEFAULTS: Final = MachineSettings()
 
 
@@ -35,12 +38,19 @@ class MachineKeysDiffer(ValueError):
     """A machine computes other values than those in service: other keys were filled in."""
 
 
+class Asked(Protocol):
+    """What answers a request: a group, or one machine alone."""
+
+    async def ask(self, request: Request[T]) -> T:
+        """What the reply tells; raises `CryptoModuleDown`."""
+
+
 class MachineDevice:
     """`KeyDevice` over whatever answers a request."""
 
     __slots__ = ("_asked", "_dialect")
 
-    def __init__(self, asked: MachineGroup | Machine, *, dialect: Dialect) -> None:
+    def __init__(self, asked: Asked, *, dialect: Dialect) -> None:
         """`asked` is a group, or one machine alone."""
         self._asked = asked
         self._dialect = dialect
@@ -62,6 +72,19 @@ class MachineDevice:
         return await self._asked.ask(
             decrypt_request(cipher, derivation=derivation, dialect=self._dialect)
         )
+
+
+class _NotedGroup:
+    """The group, telling where each request goes."""
+
+    __slots__ = ("_group", "_note")
+
+    def __init__(self, group: MachineGroup, note: Callable[[str], None]) -> None:
+        self._group = group
+        self._note = note
+
+    async def ask(self, request: Request[T]) -> T:
+        return await self._group.ask(request, note=lambda address: self._note(str(address)))
 
 
 class MachineCryptoModule(DeviceCryptoModule):
@@ -93,6 +116,12 @@ class MachineCryptoModule(DeviceCryptoModule):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def observed(self, note: Callable[[str], None]) -> "ObservedMachines":
+        """The same module; `note` is told HOST:PORT of each machine that a call goes to."""
+        return ObservedMachines(
+            self, MachineDevice(_NotedGroup(self._group, note), dialect=self._dialect)
+        )
 
     def machines(self) -> tuple[MachineState, ...]:
         """Every machine and how it does, in the order in which they were added."""
@@ -152,3 +181,20 @@ class MachineCryptoModule(DeviceCryptoModule):
     async def _check_values_of(self, machine: Machine) -> dict[str, str]:
         alone = DeviceCryptoModule(MachineDevice(machine, dialect=self._dialect))
         return await alone.key_check_values()
+
+
+class ObservedMachines(DeviceCryptoModule):
+    """`CryptoModule` over the machines of another one, for a call that is recorded."""
+
+    def __init__(self, module: MachineCryptoModule, device: MachineDevice) -> None:
+        """Made by `MachineCryptoModule.observed`."""
+        super().__init__(device)
+        self._module = module
+
+    async def health(self) -> ModuleHealth:
+        """As the module itself: every machine is asked."""
+        return await self._module.health()
+
+    async def device_information(self) -> DeviceInformation:
+        """As the module itself."""
+        return await self._module.device_information()

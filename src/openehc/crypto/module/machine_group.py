@@ -6,7 +6,7 @@ caller sees a failure only when no machine answers. What is asked, it does not k
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -28,6 +28,8 @@ from openehc.crypto.module.machine_pool import (
 from openehc.kernel.refusal import CryptoModuleDown
 
 T = TypeVar("T")
+
+Note = Callable[[MachineAddress], None]
 
 _log = logging.getLogger("openehc.crypto")
 
@@ -71,13 +73,16 @@ class MachineGroup:
         """The machines themselves, for questions to each of them."""
         return tuple(self._machines.values())
 
-    async def ask(self, request: Request[T]) -> T:
-        """What the reply tells of whichever machine answers; raises `CryptoModuleDown`."""
+    async def ask(self, request: Request[T], *, note: Note | None = None) -> T:
+        """What the reply tells of whichever machine answers; raises `CryptoModuleDown`.
+
+        `note` is told each machine that the request goes to; the last one is who answered.
+        """
         self._start_hearts()
         seconds = self._settings.answer_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._ask_in_turn(request)
+                return await self._ask_in_turn(request, note or _unnoted)
         except TimeoutError:
             raise MachineDown(f"no crypto machine answered within {seconds} s") from None
 
@@ -105,12 +110,13 @@ class MachineGroup:
         for address in tuple(self._machines):
             await self.remove(address)
 
-    async def _ask_in_turn(self, request: Request[T]) -> T:
+    async def _ask_in_turn(self, request: Request[T], note: Note) -> T:
         tried: set[int] = set()
         refusing: list[Machine] = []
         trouble: CryptoModuleDown = MachineDown("no crypto machine is in service")
         while machine := self._next(tried):
             tried.add(machine.number)
+            note(machine.address)
             try:
                 result = await machine.ask(request)
             except MachineRefused as refused:
@@ -194,6 +200,10 @@ class MachineGroup:
         rules = self._settings.ejection
         machine.standing = after_failed_probe(machine.standing, now=_now(), rules=rules)
         _log.info("crypto machine %d gives no heartbeat: %s", machine.number, error)
+
+
+def _unnoted(_address: MachineAddress) -> None:
+    """Nobody wants to know."""
 
 
 def _now() -> float:

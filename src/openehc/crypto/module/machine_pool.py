@@ -39,6 +39,10 @@ class MachineAddress:
     host: str
     port: int = DEFAULT_PORT
 
+    def __str__(self) -> str:
+        """As the setting has it."""
+        return f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class MachineSettings:

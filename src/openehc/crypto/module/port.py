@@ -43,6 +43,7 @@ class ModuleKind(Enum):
     SOFT = "soft"
     MACHINE = "machine"
     SDF = "sdf"
+    PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,180 @@
+"""A card node behind the front proxy, under load, while machines die, come and go.
+
+Real nodes, real machines (their doubles), each as a process of its own.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from tests.support.client import GENERATE, REGISTER, VERIFY, GatewayClient
+from tests.support.messages import Person, registration, verification
+from tests.support.node import Processes
+from tests.support.proxied_nodes import Proxied, StartMachine
+from tests.support.waiting import until
+
+CALLERS = 12
+
+
+@dataclass(slots=True)
+class Load:
+    """Registrations and verifications that never stop until told to."""
+
+    node: Processes
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    codes: Counter[str] = field(default_factory=Counter)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def verified(self) -> int:
+        return self.codes["verified 0000"]
+
+    async def run(self) -> None:
+        async with self.node.http() as http:
+            client = self.node.client(http)
+            while not self.over.is_set():
+                await self._one(client)
+
+    async def _one(self, client: GatewayClient) -> None:
+        reply = await client.call(REGISTER, registration(Person.invented()))
+        self.codes[f"registered {reply.code}"] += 1
+        if reply.code != "0000":
+            return
+        used = await client.call(VERIFY, verification(reply.biz["ehealth_code"]))
+        self.codes[f"verified {used.code}"] += 1
+
+    async def goes_on(self, *, more: int = 60) -> None:
+        """Wait until so many more codes were verified."""
+        goal = self.verified + more
+        await until(lambda: self.verified >= goal, seconds=60)
+
+    async def end(self) -> None:
+        self.over.set()
+        await asyncio.gather(*self.tasks)
+
+
+@pytest.fixture
+async def load(proxied: Proxied) -> AsyncIterator[Load]:
+    load = Load(proxied.card)
+    load.tasks = [asyncio.create_task(load.run()) for _ in range(CALLERS)]
+    await load.goes_on()
+    yield load
+    await load.end()
+
+
+def _machines_in(records: str) -> Counter[str]:
+    return Counter(
+        word for line in records.splitlines() for word in line.split() if "127.0.0.1:" in word
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("G1-9.5-9", "G1-9.5-6", "G1-9.5-11")
+async def test_a_machine_that_dies_under_load_fails_no_request(
+    proxied: Proxied, load: Load
+) -> None:
+    dying, other = proxied.machines
+
+    dying.kill()
+    await load.goes_on(more=200)
+    dying.start()
+    await load.goes_on(more=200)
+    await load.end()
+
+    assert set(load.codes) == {"registered 0000", "verified 0000"}
+    records = (await proxied.keys("proxy", "calls", "--most", "100000")).output
+    assert set(_machines_in(records)) == {dying.name, other.name}
+    known_to_the_card_node = proxied.card.output.read_text("utf-8")
+    assert not any(one.name in known_to_the_card_node for one in proxied.machines)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("G1-9.5-9")
+async def test_machines_are_added_and_removed_under_load_and_no_request_fails(
+    proxied: Proxied, load: Load, machine_processes: StartMachine
+) -> None:
+    third = machine_processes()
+
+    added = await proxied.keys("machines", "add", third.name)
+    await load.goes_on(more=100)
+    removed = [await proxied.keys("machines", "remove", one.name) for one in proxied.machines]
+    for one in proxied.machines:
+        one.kill()
+    await load.goes_on(more=100)
+    last = await proxied.keys("machines", "remove", third.name, "--wait", "3")
+    await load.goes_on(more=20)
+    await load.end()
+
+    assert [added.exit_code, *(one.exit_code for one in removed)] == [0, 0, 0], added.output
+    assert added.output.count(f"{third.name:<24}in service") == 2  # both workers
+    assert (last.exit_code, "the last one that answers" in last.output) == (1, True)
+    assert set(load.codes) == {"registered 0000", "verified 0000"}
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("G1-9.5-5", "G1-9.5-8")
+async def test_a_revoked_node_gets_no_answer_within_a_second_and_none_that_was_never_allowed(
+    proxied: Proxied,
+) -> None:
+    async with proxied.card.http() as http:
+        client = proxied.card.client(http)
+        before = await client.call(REGISTER, registration(Person.invented()))
+
+        revoked = await proxied.keys("caller", "revoke", "card")
+        done_at = time.monotonic()
+        codes = await _codes_of_the_next_second(client)
+        after = await client.call(REGISTER, registration(Person.invented()))
+
+    assert (before.code, revoked.exit_code) == ("0000", 0)
+    assert time.monotonic() - done_at < 20
+    assert (codes[-1], after.code) == ("2005", "2005")
+    log = proxied.proxy.output.read_text("utf-8")
+    assert "the caller was revoked" in log or "may not call from this address" in log
+
+
+async def _codes_of_the_next_second(client: GatewayClient) -> list[str]:
+    codes = []
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        codes.append((await client.call(REGISTER, registration(Person.invented()))).code)
+    return codes
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("G1-9.5-10")
+async def test_a_node_that_may_not_open_card_ids_makes_codes_and_verifies_none(
+    proxied: Proxied,
+) -> None:
+    listed = (await proxied.keys("caller", "list")).output
+    key = await proxied.caller_key()
+    calls = "make_mindex_id,make_ehcid,make_valid,check_valid,health"
+    narrowed = await proxied.keys(
+        "caller", "allow", "card", key, "--calls", calls, "--from", "127.0.0.1"
+    )
+    async with proxied.card.http() as http:
+        client = proxied.card.client(http)
+        card = await client.register(registration(Person.invented()))
+        wish = {"ehealth_card_id": card["ehealth_card_id"], "generate_type": "dynamic"}
+        code = await client.call(GENERATE, wish)
+        used = await client.call(VERIFY, verification(code.biz["ehealth_code"]))
+
+    assert ("card  may call" in listed, narrowed.exit_code) == (True, 0)
+    assert (code.code, used.code) == ("0000", "2005")
+    assert "card may not call open_ehcid" in proxied.proxy.output.read_text("utf-8")
+    assert "not permitted" in (await proxied.keys("proxy", "calls")).output
+
+
+@pytest.mark.slow
+async def test_only_the_proxy_has_its_door_and_it_has_no_other(proxied: Proxied) -> None:
+    async with proxied.card.http() as card, proxied.proxy.http() as proxy:
+        paths = ("/crypto/calls", "/crypto/session", "/ehcService/gateway.do", "/api/", "/a/x")
+        at_card = [(await card.post(path, content=b"{}")).status_code for path in paths[:2]]
+        at_proxy = [(await proxy.post(path, content=b"{}")).status_code for path in paths]
+
+    assert at_card == [httpx.codes.NOT_FOUND] * 2
+    assert at_proxy == [400, 400, 404, 404, 404]

@@ -1,0 +1,153 @@
+"""A card node, its front proxy and crypto machines, each as the processes that operators start.
+
+proxied     a demo node that knows the proxy only, a proxy before two machines
+machine_processes   starts further machines
+"""
+
+import asyncio
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openehc.cli.main import main
+from openehc.crypto.keyfile import KeyPurpose
+from openehc.wiring.creating import create_node
+from openehc.wiring.demo import EHCIN
+from tests.support.node import Processes, environment, free_port
+
+_PASSPHRASE: Final = "an invented passphrase"
+
+
+@dataclass(slots=True)
+class MachineProcess:
+    """A crypto machine as a process of its own."""
+
+    port: int
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    def start(self) -> None:
+        command = ["-m", "tests.support.crypto_machine", "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            [sys.executable, *command], stdout=subprocess.PIPE, env=environment()
+        )
+        assert self.process.stdout
+        self.process.stdout.readline()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    @property
+    def name(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+StartMachine = Callable[[], MachineProcess]
+
+
+@pytest.fixture
+def machine_processes() -> Iterator[StartMachine]:
+    """Starts a machine with the public test keys; all are gone afterwards."""
+    started: list[MachineProcess] = []
+
+    def start() -> MachineProcess:
+        machine = MachineProcess(free_port())
+        machine.start()
+        started.append(machine)
+        return machine
+
+    yield start
+    for machine in started:
+        if machine.process.poll() is None:
+            machine.kill()
+
+
+@dataclass(slots=True)
+class Proxied:
+    """The card node, the proxy, and the machines behind it."""
+
+    card: Processes
+    proxy: Processes
+    machines: list[MachineProcess]
+
+    async def keys(self, *words: str) -> Result:
+        """`ehc keys ...` on the proxy's node; it has an event loop of its own."""
+        return await asyncio.to_thread(ehc, "keys", *words, "--data", str(self.proxy.data))
+
+    async def caller_key(self) -> str:
+        """The public key of the card node."""
+        words = ("keys", "caller", "show", "--data", str(self.card.data))
+        return (await asyncio.to_thread(ehc, *words)).output.strip()
+
+
+def ehc(*words: str) -> Result:
+    """The command line, in this process."""
+    return CliRunner().invoke(main, list(words))
+
+
+def node_folder(parent: Path, name: str) -> Path:
+    """The data folder of a new node with the public test keys."""
+    folder = parent / name
+    create_node(
+        folder,
+        ehcin=EHCIN,
+        mode=KeyPurpose.DEMO,
+        passphrase=_PASSPHRASE,
+        passphrase_file="passphrase",
+    )
+    (folder / "passphrase").write_text(_PASSPHRASE, "utf-8")
+    return folder
+
+
+def trust(card: Path, proxy: Path, *, calls: str = "all") -> None:
+    """What the two operators do once: exchange public keys, allow the caller."""
+    key = ehc("keys", "caller", "new", "--data", str(card)).output.strip()
+    ours = ehc("keys", "proxy", "show", "--data", str(proxy)).output.strip()
+    with (card / "node.toml").open("a") as settings:
+        settings.write(f'\n[crypto]\nproxy_key = "{ours}"\n')
+    allowed = ehc(
+        "keys",
+        "caller",
+        "allow",
+        "card",
+        key,
+        "--calls",
+        calls,
+        "--from",
+        "127.0.0.0/8",
+        "--data",
+        str(proxy),
+    )
+    assert allowed.exit_code == 0, allowed.output
+
+
+@pytest.fixture
+def proxied(machine_processes: StartMachine) -> Iterator[Proxied]:
+    parent = Path(tempfile.mkdtemp(prefix=f"ehc-{secrets.token_hex(2)}-"))
+    parent.chmod(0o711)
+    machines = [machine_processes(), machine_processes()]
+    setting = "machine:" + ",".join(one.name for one in machines)
+    proxy = Processes(
+        node_folder(parent, "p"), free_port(), ("serve", "--roles", "crypto", "--crypto", setting)
+    )
+    url = f"proxy:http://127.0.0.1:{proxy.port}"
+    card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", url))
+    try:
+        proxy.start()
+        trust(card.data, proxy.data)
+        card.start()
+        yield Proxied(card, proxy, machines)
+    finally:
+        for node in (card, proxy):
+            if hasattr(node, "process"):
+                node.stop()
+        shutil.rmtree(parent)
