@@ -17,6 +17,7 @@ from typing import Final
 
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.ids import Entropy
+from openehc.kernel.refusal import DatabaseDown
 
 HASH_SIZE: Final = 32
 MOST_IN_GROUP: Final = 0x7FFF
@@ -131,6 +132,11 @@ class Chains:
         chain = self._idle.pop() if self._idle else self.opened()
         try:
             yield chain
+        except DatabaseDown:  # the commit itself may be in doubt: the chain stays unsettled
+            raise
+        except Exception:
+            chain.undo()
+            raise
         finally:
             if chain.settled:
                 self._idle.append(chain)

@@ -4,7 +4,8 @@ Personal data leave here sealed and come back opened; look-ups go through keyed
 blind indexes, so that a dump of the tables shows no name, number or phone.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, unique
@@ -32,6 +33,7 @@ from openehc.cards.sql import (
     UPSERT_PHOTO,
 )
 from openehc.cards.usage import UsageFact, fact_values
+from openehc.cards.usage_chain import FactChains, FactLane
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import Entropy
 from openehc.storage.batching import BatchedRead, GroupCommit
@@ -103,6 +105,12 @@ def photo_row(ehcid: bytes) -> bytes:
     return b"card_photos.sealed_photo:" + ehcid
 
 
+_KEPT: Final = "done"
+"""The column by which statements tell whether they kept the fact."""
+
+Keep = Callable[[str], Awaitable[Written]]
+
+
 class _OvertakenError(Exception):
     """Rolls the transaction back; never leaves the store."""
 
@@ -111,8 +119,9 @@ class CardStore:
     """Loads and saves accounts; one instance per process."""
 
     def __init__(
-        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy
-    ) -> None:
+        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy,
+        *, origin: bytes = b"",
+    ) -> None:  # fmt: skip
         self._database = database
         self._sealer = sealer
         self._indexer = indexer
@@ -121,10 +130,14 @@ class CardStore:
             database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
         )
         self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
-        self._register = GroupCommit(database, REGISTER, name="register", lanes=2, shape=as_json)
-        self._record_use = GroupCommit(
-            database, RECORD_USE, name="record use", lanes=1, shape=as_json
+        self.facts: Final = FactChains(entropy, origin=origin)
+        self._register = GroupCommit(
+            database, REGISTER, name="register", lanes=2, shape=as_json, addition=self._fact_lane
         )
+        self._record_use = GroupCommit(
+            database, RECORD_USE, name="record use", lanes=1, shape=as_json,
+            addition=self._fact_lane,
+        )  # fmt: skip
         self._ways: dict[Admission, int] = {}
 
     async def close(self) -> None:
@@ -166,13 +179,34 @@ class CardStore:
         row = await self._new_row(new, serial, fact)
         if not new.account.resident.cards and new.photo is None:
             return written_of(await self._register.run(row))
-        async with self._database.transaction() as connection:
-            answer = await connection.fetchrow(REGISTER, *as_json([row]))
-            written = written_of(answer)
+        async with self._saving_fact([row]) as (connection, keep):
+            written = await keep(REGISTER)
             if written == Written(Claim.USED, Saved.DONE):
                 await self._save_links(connection, new.account, new.act.at)
                 await self._save_photo(connection, new.account.ehcid, new.photo, new.act.at)
         return written
+
+    @asynccontextmanager
+    async def _saving_fact(self, rows: Sequence[Row]) -> AsyncIterator[tuple[Transaction, Keep]]:
+        """A transaction that saves one fact at most, with its place in a chain.
+
+        The second value runs the statement that saves it.
+        """
+        answers: list[asyncpg.Record] = []
+        with self.facts.borrowed(saved=_KEPT) as lane:
+            async with self._database.transaction() as connection:
+
+                async def keep(statement: str) -> Written:
+                    added = lane.parameters(rows)
+                    answer = await connection.fetchrow(statement, *as_json(rows), *added)
+                    answers.extend([answer] if answer else [])
+                    return written_of(answer)
+
+                yield connection, keep
+            lane.committed(answers)
+
+    def _fact_lane(self) -> FactLane:
+        return self.facts.lane(saved=_KEPT)
 
     async def use_values(self, fact: UsageFact, serial: SerialKey | None) -> Row:
         """The values of `USE_COLUMNS`; all facts of this process are made into columns here."""
@@ -189,6 +223,7 @@ class CardStore:
                 admission.medium.value,
             )
         )  # fmt: skip
+        self.facts.know_way(way, admission)
         self._ways[admission] = way
         return way
 
@@ -225,10 +260,10 @@ class CardStore:
         """
         row = await self.use_values(change.fact, None) if change.fact else None
         try:
-            async with self._database.transaction() as connection:
+            async with self._saving_fact([row] if row else []) as (connection, keep):
                 written = await self._change_inside(connection, change, serial)
                 if row and written.saved is Saved.DONE:
-                    await connection.execute(RECORD_USE, *as_json([row]))
+                    await keep(RECORD_USE)
                 return written
         except _OvertakenError:
             return Written(Claim.USED, Saved.OVERTAKEN)

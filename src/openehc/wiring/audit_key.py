@@ -9,6 +9,7 @@ from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE, fingerprint, signing
 from openehc.audit.checkpoint_store import CheckpointStore
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.sources import RECORDS
+from openehc.cards.usage_chain import FACTS
 from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.keyfile_changing import change_key_file
 from openehc.crypto.node_keys import NodeKeys, with_local
@@ -17,7 +18,7 @@ from openehc.kernel.ids import SystemEntropy
 from openehc.storage.pool import Database
 from openehc.wiring.settings import Settings
 
-SOURCES: Final = (RECORDS,)
+SOURCES: Final = (RECORDS, FACTS)
 """Every table that holds chains."""
 
 _log: Final = logging.getLogger("openehc.audit")

@@ -187,7 +187,7 @@ async def _base(
     entropy = SystemEntropy()
     database = await Database.connect(dsn, size=POOL_SIZE, name="openehc")
     ring = KeyRing(lambda: open_key_file(settings.key_file, passphrase), keys, database, entropy)
-    cards = RotatingCardStore(database, ring, entropy)
+    cards = RotatingCardStore(database, ring, entropy, origin=audit_origin(keys.local))
     return _Base(
         settings=settings,
         dsn=dsn,

@@ -11,12 +11,11 @@ from typing import Final
 from openehc.access.serials import Claim, SerialKey
 from openehc.cards.model import BoundCard, CardAccount, Change
 from openehc.cards.sql import INSERT_DOCUMENT, REGISTER, RELEASE_DOCUMENT
-from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written, written_of
+from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written
 from openehc.cards.usage import UsageFact
 from openehc.kernel.ids import Entropy
 from openehc.storage.errors import StatementRefused
 from openehc.storage.pool import Database, Transaction
-from openehc.storage.rows import as_json
 from openehc.wiring.rotation_worker import KeyRing
 
 _ATTEMPTS: Final = 4
@@ -30,8 +29,10 @@ class _TakenError(Exception):
 class RotatingCardStore(CardStore):
     """`CardStore` under the keys of a `KeyRing`."""
 
-    def __init__(self, database: Database, ring: KeyRing, entropy: Entropy) -> None:
-        super().__init__(database, ring.sealer, ring.indexer, entropy)
+    def __init__(
+        self, database: Database, ring: KeyRing, entropy: Entropy, *, origin: bytes = b""
+    ) -> None:
+        super().__init__(database, ring.sealer, ring.indexer, entropy, origin=origin)
         self._ring = ring
 
     async def by_document(self, *, id_type: str, id_no: str) -> CardAccount | None:
@@ -103,8 +104,8 @@ class RotatingCardStore(CardStore):
     ) -> Written:
         account, at = new.account, new.act.at
         row = await self._new_row(new, serial, fact)
-        async with self._database.transaction() as connection:
-            written = written_of(await connection.fetchrow(REGISTER, *as_json([row])))
+        async with self._saving_fact([row]) as (connection, keep):
+            written = await keep(REGISTER)
             if written != Written(Claim.USED, Saved.DONE):
                 return written
             for index in self._other_documents(account):

@@ -4,7 +4,10 @@ alter table usage_facts
     add column stream bigint,
     add column seq int,
     add column place smallint,
-    add column hash bytea;
+    add column hash bytea,
+    add constraint usage_facts_chained check (
+        stream is not null and seq is not null and place is not null and octet_length(hash) = 32
+    ) not valid;
 create index usage_facts_chain on usage_facts (stream, seq);
 
 create trigger usage_facts_append_only before update or delete on usage_facts
