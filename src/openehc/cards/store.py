@@ -32,7 +32,7 @@ from openehc.cards.sql import (
     UPDATE_ACCOUNT,
     UPSERT_PHOTO,
 )
-from openehc.cards.usage import UsageFact, fact_values
+from openehc.cards.usage import Kind, UsageFact, fact_values
 from openehc.cards.usage_chain import FactChains, FactLane
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import Entropy
@@ -251,6 +251,13 @@ class CardStore:
         """Save a fact that changes no account."""
         answer = await self._record_use.run(await self.use_values(fact, serial))
         return written_of(answer).claim
+
+    async def record_sight(
+        self, account: CardAccount, admission: Admission, *, at: datetime
+    ) -> None:
+        """Save that an application is shown this resident; only then may it be."""
+        fact = UsageFact(Kind.QUERY, at=at, admission=admission, account=account)
+        await self.record_use(fact, serial=None)
 
     async def change_account(self, change: AccountChange, *, serial: SerialKey | None) -> Written:
         """Save an account that changed.
