@@ -3,9 +3,9 @@
 import pytest
 
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS
-from tests.support.client import QUERYWITHREG, REGISTER, REGQUERY, VERIFY, GatewayClient
+from tests.support.client import CLOSE, QUERYWITHREG, REGISTER, REGQUERY, VERIFY, GatewayClient
 from tests.support.crypto_oracle import oracle_ehcid, oracle_mindex_id
-from tests.support.messages import Person, registration, verification
+from tests.support.messages import Person, closing, registration, verification
 from tests.support.node import RunningNode
 
 BOTH = pytest.mark.parametrize("method", [QUERYWITHREG, REGISTER])
@@ -200,3 +200,22 @@ async def test_twenty_clients_registering_one_person_at_once_get_one_card(
         "select change from card_history where ehcid = $1", bytes.fromhex(card_ids.pop())
     )
     assert (len(card_ids), history) == (0, [{"change": "registered"}])
+
+
+async def test_an_account_whose_document_was_released_is_opened_again(
+    node: RunningNode, client: GatewayClient
+) -> None:
+    person = Person.invented()
+    card = await client.register(registration(person))
+    await client.call(CLOSE, closing(card["ehealth_card_id"]))
+    # a node that stopped right after it had released the document leaves this behind
+    ehcid = bytes.fromhex(card["ehealth_card_id"])
+    await node.rows("delete from card_documents where ehcid = $1", ehcid)
+
+    again = await client.register(registration(person))
+
+    assert again["ehealth_card_id"] == card["ehealth_card_id"]
+    rows = await node.rows(
+        "select change from card_history where ehcid = $1 order by revision", ehcid
+    )
+    assert [row["change"] for row in rows] == ["registered", "closed", "reopened"]

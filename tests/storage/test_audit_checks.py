@@ -8,7 +8,6 @@ from typing import Final
 import pytest
 
 from openehc.audit.chain import group_digest, linked
-from openehc.audit.checkpoint import signing_key
 from openehc.audit.findings import Finding
 from openehc.audit.sources import RECORDS
 from openehc.audit.verify_trail import Scope
@@ -240,9 +239,8 @@ async def test_a_whole_stream_deleted(trail_of_node: TrailOfNode) -> None:
 async def test_a_stream_replayed_from_another_database(trail_of_node: TrailOfNode) -> None:
     await _five(trail_of_node)
     await trail_of_node.sign()
-    elsewhere = TrailOfNode(
-        trail_of_node.database, key=signing_key(b"the secret of a second node, 32b"), seed=b"two"
-    )
+    elsewhere = TrailOfNode(trail_of_node.database, seed=b"elsewhere")
+    elsewhere.trail._origin._value = b"another database's origin, 32 b."
 
     await elsewhere.record("foreign")
 

@@ -10,6 +10,7 @@ import pytest
 
 from openehc.audit.chain import day_of_stream, genesis, group_digest, linked
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
+from openehc.audit.origin import Origin
 from openehc.audit.store import content_of, values_of
 from openehc.audit.trail import AuditTrail
 from openehc.storage.errors import OutcomeUnknown, StatementRefused
@@ -45,7 +46,7 @@ async def test_records_follow_each_other_in_one_chain(
             pass
 
     rows = await database.fetch("select stream, seq, place, hash from audit_records order by seq")
-    expected = genesis(rows[0]["stream"], origin=b"")
+    expected = genesis(rows[0]["stream"], origin=await Origin(database).known())
     for number, row in enumerate(rows, start=1):
         digest = linked(expected, content_of(values_of(EVENT)))
         assert (row["seq"], row["place"], row["hash"]) == (number, 1, digest)

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from openehc.audit.checkpoint import Checkpoint, fingerprint, signing_key
+from openehc.audit.checkpoint import Checkpoint, signing_key
 from openehc.audit.checkpoint_store import CheckpointStore
 from openehc.audit.findings import Report
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
@@ -49,8 +49,7 @@ class TrailOfNode:
     trail: AuditTrail = field(init=False)
 
     def __post_init__(self) -> None:
-        origin = fingerprint(self.key.public.raw)
-        self.trail = AuditTrail(self.database, CountedEntropy(self.seed), origin=origin)
+        self.trail = AuditTrail(self.database, CountedEntropy(self.seed))
 
     async def record(self, *references: str) -> None:
         """One event after the other, a second apart, each in a group of its own."""

@@ -22,9 +22,11 @@ from openehc.crypto.node_keys import NodeKeys, fresh_node_keys, with_new_index_k
 from openehc.crypto.sealing import BlindIndexer
 from openehc.kernel.clock import SetClock, china_day
 from openehc.kernel.ids import SystemEntropy
+from openehc.people.make_user import MadeUser, UserToMake
 from openehc.storage.notify import Listener
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
+from openehc.wiring.first_people import first_people
 from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.rotation import KeyFile, Pace, Rotation
 from openehc.wiring.rotation_cards import RotatingCardStore
@@ -133,11 +135,13 @@ def person(seed: int, **changes: object) -> CardAccount:
 
 
 async def filled(worker: Worker, count: int) -> list[CardAccount]:
-    """Accounts with a card, a photo and an earlier state each, and one application."""
+    """Accounts with a card, a photo and an earlier state each, one application, one user."""
     made = [person(seed) for seed in range(1, count + 1)]
     for one in made:
         await worker.open(one, photo=b"photo of " + one.ehcid)
         await changed(worker, one, Change.ALTERED)
+    people = first_people(worker.cards._database, worker.ring, SetClock(AT))
+    assert isinstance(await people.make(UserToMake("somebody", "示例人员")), MadeUser)
     institution = await worker.access.save_institution(org_code="ORG-1", org_name="示例医院")
     await worker.access.save_application(
         Application(

@@ -7,14 +7,15 @@ the database says that a register changed. Writes nothing.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from openehc.access.model import Application, Institution, Medium, Standing, Terminal
 from openehc.envelope.message import Caller
 from openehc.envelope.profile import WireProfile
 from openehc.kernel.refusal import Reason, Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True, gc=False):
     """An application at a registered terminal: who asks, and from where."""
 
     app_id: str

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.ids import Entropy
@@ -30,7 +30,7 @@ _ONE_DAY: Final = timedelta(days=1)
 def genesis(stream: int, *, origin: bytes) -> bytes:
     """The digest before the first group of the chain with this number.
 
-    `origin` tells nodes apart: a chain that was copied from another one does not fit.
+    `origin` tells databases apart: a chain that was copied from another one does not fit.
     """
     return sm3(_GENESIS + origin + stream.to_bytes(8, "big"))
 
@@ -55,6 +55,14 @@ def day_of_stream(stream: int) -> date:
     return _EPOCH + timedelta(days=stream >> _RANDOM_BITS)
 
 
+class KnownOrigin(Protocol):
+    """Where a chain learns its origin, when it is opened."""
+
+    @property
+    def value(self) -> bytes:
+        """32 bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """How far a chain is committed: the number of its last group (0: none) and its digest."""
@@ -69,7 +77,7 @@ class Chain:
     """One chain in this process; `head` is what is known to be committed, None when in doubt."""
 
     entropy: Entropy
-    origin: bytes
+    origin: KnownOrigin
     head: Head | None = None
     _sent: Head | None = None
     _hashes: list[bytes] = field(default_factory=list)
@@ -114,7 +122,7 @@ class Chain:
             return head
         number = int.from_bytes(self.entropy.bytes(8), "big") % (1 << _RANDOM_BITS)
         stream = first_stream_of(day) + number
-        self.head = Head(stream, 0, genesis(stream, origin=self.origin))
+        self.head = Head(stream, 0, genesis(stream, origin=self.origin.value))
         return self.head
 
 
@@ -123,7 +131,7 @@ class Chains:
     """The chains of one process that nobody writes at the moment."""
 
     entropy: Entropy
-    origin: bytes = b""
+    origin: KnownOrigin
     _idle: list[Chain] = field(default_factory=list)
 
     @contextmanager

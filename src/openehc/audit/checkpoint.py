@@ -43,8 +43,9 @@ class SignedHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """One signed statement about the chains; `heads` are in order."""
+    """One signed statement about the chains of the database `origin`; `heads` are in order."""
 
+    origin: bytes
     number: int
     at: datetime
     before: bytes
@@ -61,35 +62,38 @@ def signing_key(secret: bytes) -> Sm2PrivateKey:
 
 
 def fingerprint(public_key: bytes) -> bytes:
-    """32 bytes by which people and chains tell signing keys apart; `public_key` is 04 || X || Y."""
+    """32 bytes by which people tell signing keys apart; `public_key` is 04 || X || Y."""
     return sm3(public_key)
 
 
 def signed_checkpoint(
-    key: Sm2PrivateKey, heads: Sequence[SignedHead], *, number: int, before: bytes, at: datetime
-) -> Checkpoint:
+    key: Sm2PrivateKey, heads: Sequence[SignedHead], *, origin: bytes, number: int,
+    before: bytes, at: datetime,
+) -> Checkpoint:  # fmt: skip
     """A checkpoint over `heads` behind the one whose hash is `before`."""
     ordered = tuple(sorted(heads))
-    digest = checkpoint_hash(number=number, at=at, before=before, heads=ordered)
+    digest = checkpoint_hash(origin=origin, number=number, at=at, before=before, heads=ordered)
     return Checkpoint(
-        number=number, at=at, before=before, heads=ordered, public_key=key.public.raw,
+        origin=origin, number=number, at=at, before=before, heads=ordered, public_key=key.public.raw,
         hash=digest, signature=key.sign(digest),
     )  # fmt: skip
 
 
 def checkpoint_hash(
-    *, number: int, at: datetime, before: bytes, heads: Sequence[SignedHead]
+    *, origin: bytes, number: int, at: datetime, before: bytes, heads: Sequence[SignedHead]
 ) -> bytes:
-    """SM3 over the JSON array of tag, number, time in µs, hash before, and heads in order."""
+    """SM3 over the JSON array of tag, origin, number, time in µs, hash before, heads in order."""
     told = [[head.source, head.stream, head.seq, head.digest.hex()] for head in heads]
-    return sm3(_encode([_TAG, number, (at - _EPOCH) // _MICROSECOND, before.hex(), told]))
+    return sm3(
+        _encode([_TAG, origin.hex(), number, (at - _EPOCH) // _MICROSECOND, before.hex(), told])
+    )
 
 
 def is_genuine(checkpoint: Checkpoint) -> bool:
     """Whether hash and signature belong to the content and to the key that it names."""
     content = checkpoint_hash(
-        number=checkpoint.number, at=checkpoint.at, before=checkpoint.before,
-        heads=checkpoint.heads,
+        origin=checkpoint.origin, number=checkpoint.number, at=checkpoint.at,
+        before=checkpoint.before, heads=checkpoint.heads,
     )  # fmt: skip
     if content != checkpoint.hash:
         return False
@@ -103,6 +107,7 @@ def is_genuine(checkpoint: Checkpoint) -> bool:
 def as_line(checkpoint: Checkpoint) -> bytes:
     """The checkpoint as one line of JSON, for a file outside the database."""
     told = {
+        "origin": checkpoint.origin.hex(),
         "number": checkpoint.number,
         "at": checkpoint.at.astimezone(UTC).isoformat(),
         "before": checkpoint.before.hex(),
@@ -119,7 +124,7 @@ def from_line(line: bytes) -> Checkpoint:
     try:
         told = _decode(line)
         return Checkpoint(
-            number=told.number, at=told.at.astimezone(UTC), before=bytes.fromhex(told.before),
+            origin=bytes.fromhex(told.origin), number=told.number, at=told.at.astimezone(UTC), before=bytes.fromhex(told.before),
             heads=tuple(SignedHead(s, n, q, bytes.fromhex(d)) for s, n, q, d in told.heads),
             public_key=bytes.fromhex(told.public_key), hash=bytes.fromhex(told.hash),
             signature=bytes.fromhex(told.signature),
@@ -129,6 +134,7 @@ def from_line(line: bytes) -> Checkpoint:
 
 
 class _Line(msgspec.Struct, frozen=True):
+    origin: str
     number: int
     at: datetime
     before: str

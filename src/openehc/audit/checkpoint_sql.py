@@ -17,10 +17,10 @@ select $1, * from unnest($2::text[], $3::bigint[], $4::int[], $5::bytea[])
 """
 
 CHECKPOINTS_AFTER: Final = """
-select c.number, c.at, c.before, c.hash, c.public_key, c.signature,
+select o.origin, c.number, c.at, c.before, c.hash, c.public_key, c.signature,
        coalesce(h.sources, '{}') as sources, coalesce(h.streams, '{}') as streams,
        coalesce(h.seqs, '{}') as seqs, coalesce(h.digests, '{}') as digests
-  from audit_checkpoints c
+  from audit_checkpoints c cross join audit_origin o
   left join lateral (
         select array_agg(source order by source, stream, seq) as sources,
                array_agg(stream order by source, stream, seq) as streams,

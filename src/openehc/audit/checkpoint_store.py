@@ -15,6 +15,7 @@ from openehc.audit.checkpoint_sql import (
     LAST,
     TAKE_LOCK,
 )
+from openehc.audit.origin import ORIGIN
 from openehc.audit.sources import ChainSource
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.storage.pool import Database, Transaction
@@ -45,7 +46,10 @@ class CheckpointStore:
             heads = await self._moved(connection, _alive_since(at, last["at"] if last else None))
             if not heads:
                 return None
-            made = signed_checkpoint(key, heads, number=number + 1, before=before, at=at)
+            origin = await connection.fetchval(ORIGIN)
+            made = signed_checkpoint(
+                key, heads, origin=origin, number=number + 1, before=before, at=at
+            )
             await _insert(connection, made)
         return made
 
@@ -86,7 +90,7 @@ def checkpoint_of(row: asyncpg.Record) -> Checkpoint:
     """The checkpoint in a row of `CHECKPOINTS_AFTER`."""
     heads = zip(row["sources"], row["streams"], row["seqs"], row["digests"], strict=True)
     return Checkpoint(
-        number=row["number"], at=row["at"], before=row["before"],
+        origin=row["origin"], number=row["number"], at=row["at"], before=row["before"],
         heads=tuple(sorted(SignedHead(*head) for head in heads)), public_key=row["public_key"],
         hash=row["hash"], signature=row["signature"],
     )  # fmt: skip

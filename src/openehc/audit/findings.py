@@ -24,7 +24,7 @@ class Flaw(StrEnum):
 
 EXPLAINED = {
     Flaw.CHANGED: "does not fit the group before it: it or a record of that group was changed,"
-    " or the chain is of another node",
+    " or the chain is of another database",
     Flaw.MISSING: "records in front of it are missing",
     Flaw.CUT: "a checkpoint covers records that are not there",
     Flaw.SIGNED_OTHERWISE: "is not what a checkpoint signed",

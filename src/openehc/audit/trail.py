@@ -11,6 +11,7 @@ from typing import Any
 
 from openehc.audit.chain import Chains
 from openehc.audit.model import AuditEvent
+from openehc.audit.origin import Origin
 from openehc.audit.sql import INSERT_RECORDS
 from openehc.audit.store import RecordChain, values_of, write
 from openehc.kernel.ids import Entropy
@@ -37,14 +38,12 @@ class Act:
 
 
 class AuditTrail:
-    """Writes events; one instance for each process.
+    """Writes events; one instance for each process."""
 
-    `origin` (the fingerprint of the node's signing key) tells its chains from other nodes'.
-    """
-
-    def __init__(self, database: Database, entropy: Entropy, *, origin: bytes = b"") -> None:
+    def __init__(self, database: Database, entropy: Entropy) -> None:
         self._database = database
-        self._chains = Chains(entropy, origin)
+        self._origin = Origin(database)
+        self._chains = Chains(entropy, self._origin)
         self._records = GroupCommit(
             database, INSERT_RECORDS, name="audit", lanes=1,
             addition=lambda: RecordChain(self._chains.opened()),
@@ -60,6 +59,7 @@ class AuditTrail:
         Events that wait at the same moment share a commit. Raises QueueFull, DatabaseDown
         (OutcomeUnknown when nobody knows) and StatementRefused.
         """
+        await self._origin.known()
         await self._records.run(values_of(event))
 
     @asynccontextmanager
@@ -72,6 +72,7 @@ class AuditTrail:
 
         When the block raises, nothing was done and nothing is recorded.
         """
+        await self._origin.known()
         with self._chains.borrowed() as chain:
             async with self._database.transaction() as connection:
                 act = Act(connection, event)

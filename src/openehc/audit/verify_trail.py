@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from openehc.audit.chain import day_of_stream
-from openehc.audit.checkpoint import NO_CHECKPOINT, Checkpoint, fingerprint, from_line, is_genuine
+from openehc.audit.checkpoint import NO_CHECKPOINT, Checkpoint, from_line, is_genuine
 from openehc.audit.checkpoint_sql import CHECKPOINTS_AFTER
 from openehc.audit.checkpoint_store import checkpoint_of
 from openehc.audit.findings import Finding, Flaw, Report
+from openehc.audit.origin import ORIGIN
 from openehc.audit.sources import ChainSource
 from openehc.audit.verify_sql import BEFORE, HEADS_OF_DAY, LOOSE_HEAD, SIGNED_AT, SPAN_OF_HEADS
 from openehc.audit.walk import Heads, KnownHead, Walk
@@ -140,9 +141,9 @@ class _Check:
     async def _check_source(self, source: ChainSource, signed_at: datetime | None) -> None:
         report = self.report
         report.records[source.name] = 0
-        origins = [fingerprint(key) for key in self.told.keys] or [b""]
+        origin = await self.connection.fetchval(ORIGIN)
         for day in await self._days(source):
-            walk = Walk(source, await self._heads(source, day), origins, signed_at)
+            walk = Walk(source, await self._heads(source, day), origin, signed_at)
             await self._walked(walk, day)
             self._add(walk)
             if report.stopped:

@@ -4,7 +4,6 @@ Rows come ordered by stream, seq and place; heads are what checkpoints signed of
 chains. Pure: reads no database, and keeps one group and its digest.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,13 +32,13 @@ Heads = dict[int, list[KnownHead]]
 class Walk:
     """One table's chains of one day.
 
-    `origins` are those that a chain may bear; `signed_at` is when the last checkpoint was
-    made. Feed every row, then call `end`.
+    `origin` is what every chain bears; `signed_at` is when the last checkpoint was made.
+    Feed every row, then call `end`.
     """
 
     source: ChainSource
     heads: Heads
-    origins: Sequence[bytes]
+    origin: bytes
     signed_at: datetime | None
     findings: list[Finding] = field(default_factory=list)
     records: int = 0
@@ -48,7 +47,7 @@ class Walk:
     first_uncovered: datetime | None = None
     _stream: int | None = None
     _seq: int = 0
-    _before: list[bytes] = field(default_factory=list)
+    _before: bytes = b""
     _hashes: list[bytes] = field(default_factory=list)
     _waiting: list[KnownHead] = field(default_factory=list)
     _broken: bool = False
@@ -80,7 +79,7 @@ class Walk:
     def _begin_chain(self, stream: int) -> None:
         self.chains += 1
         self._stream, self._seq, self._broken, self._hashes = stream, 0, False, []
-        self._before = [genesis(stream, origin=origin) for origin in self.origins]
+        self._before = genesis(stream, origin=self.origin)
         self._waiting = self.heads.pop(stream, [])
 
     def _next_group(self, row: Row) -> None:
@@ -94,7 +93,7 @@ class Walk:
         if not self._hashes:
             return
         digest = group_digest(self._hashes)
-        self._before, self._hashes = [digest], []
+        self._before, self._hashes = digest, []
         if self._waiting and self._waiting[0].seq == self._seq:
             head = self._waiting.pop(0)
             if head.digest != digest:
@@ -105,12 +104,9 @@ class Walk:
     def _check(self, row: Row) -> None:
         if self._broken:
             return
-        content = self.source.content(row)
-        fitting = [before for before in self._before if linked(before, content) == row["hash"]]
-        if not fitting:
+        if linked(self._before, self.source.content(row)) != row["hash"]:
             self._break(Flaw.CHANGED, row)
             return
-        self._before = fitting
         self._hashes.append(row["hash"])
 
     def _end_chain(self) -> None:

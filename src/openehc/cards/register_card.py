@@ -6,6 +6,8 @@ Idempotent: the person who has a card gets it back. Makes no QR code.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import Act, Applicant, CardAccount, CardState, Change
@@ -24,8 +26,7 @@ _KIND_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterCommand:
+class RegisterCommand(msgspec.Struct, frozen=True, gc=False):
     """Who asks for whom, under which number."""
 
     admission: Admission
@@ -48,11 +49,12 @@ class RegisterCard:
         """The account of the applicant, new or found; or why there is none.
 
         Each attempt loads, decides and saves; it is repeated when another request
-        changed the same person in between.
+        changed the same person in between. That the person's account exists without
+        its document is so rare that only a second attempt looks for it.
         """
         serial = command.serial
         resident = command.applicant.resident
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             found = await self.store.by_document(id_type=resident.id_type, id_no=resident.id_no)
             decision = judge_registration(found, command.applicant)
             if isinstance(decision, Refusal):
@@ -60,7 +62,9 @@ class RegisterCard:
             if decision is Registration.REPLACE and found:
                 await self.store.release_document(found)
                 continue
-            account, written = await self._carry_out(decision, found, command, serial)
+            account, written = await self._carry_out(
+                decision, found, command, serial, attempt=attempt
+            )
             refusal = refusal_of(written.claim)
             if refusal:
                 return refusal
@@ -76,10 +80,12 @@ class RegisterCard:
         found: CardAccount | None,
         command: RegisterCommand,
         serial: SerialKey | None,
+        *,
+        attempt: int,
     ) -> tuple[CardAccount, Written]:
         if found is None:
             account = await self._fresh_account(command.applicant)
-            closed = await self.store.by_ehcid(account.ehcid)
+            closed = await self.store.by_ehcid(account.ehcid) if attempt else None
             if closed is None:
                 return account, await self._open(account, command, serial)
             found, decision = closed, Registration.REOPEN

@@ -74,7 +74,9 @@ REGISTER: Final = f"""
 with {given(NEW_COLUMNS)}, {CLAIM}, documented as (
     insert into card_documents (document_index, ehcid)
     select distinct on (document_index) document_index, ehcid
-      from ready where claimed order by document_index, ord
+      from ready
+     where claimed and not exists (select from cards c where c.ehcid = ready.ehcid)
+     order by document_index, ord
     on conflict do nothing
     returning document_index
 ), opened as (

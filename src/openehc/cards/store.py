@@ -50,6 +50,9 @@ class _Profile(msgspec.Struct, frozen=True, gc=False, array_like=True):
     resident: Resident
 
 
+_STATES: Final = {state.value: state for state in CardState}
+"""Quicker than `CardState(text)`."""
+
 _decode: Final = msgspec.json.Decoder(_Profile).decode
 
 
@@ -61,16 +64,14 @@ class Saved(Enum):
     OVERTAKEN = "another request changed the account first"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a write: the claim first, then the change itself."""
 
     claim: Claim
     saved: Saved
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccount:
+class NewAccount(msgspec.Struct, frozen=True, gc=False):
     """An account that is to be opened."""
 
     account: CardAccount
@@ -119,9 +120,8 @@ class CardStore:
     """Loads and saves accounts; one instance per process."""
 
     def __init__(
-        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy,
-        *, origin: bytes = b"",
-    ) -> None:  # fmt: skip
+        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy
+    ) -> None:
         self._database = database
         self._sealer = sealer
         self._indexer = indexer
@@ -130,9 +130,9 @@ class CardStore:
             database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
         )
         self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
-        self.facts: Final = FactChains(entropy, origin=origin)
+        self.facts: Final = FactChains(database, entropy)
         self._register = GroupCommit(
-            database, REGISTER, name="register", lanes=2, shape=as_json, addition=self._fact_lane
+            database, REGISTER, name="register", lanes=1, shape=as_json, addition=self._fact_lane
         )
         self._record_use = GroupCommit(
             database, RECORD_USE, name="record use", lanes=1, shape=as_json,
@@ -162,7 +162,7 @@ class CardStore:
         return CardAccount(
             ehcid=ehcid,
             mindex_id=profile.mindex_id,
-            state=CardState(row["state"]),
+            state=_STATES[row["state"]],
             blacklisted=row["blacklisted"],
             resident=profile.resident,
             revision=row["revision"],
@@ -173,8 +173,9 @@ class CardStore:
     ) -> Written:
         """Save a new account with its history and fact.
 
-        OVERTAKEN when the document got an account meanwhile: then the serial number
-        is used up by this request, which has to go on without it.
+        OVERTAKEN when the document got an account meanwhile, or the account exists and
+        its document was released: then the serial number is used up by this request,
+        which has to go on without it.
         """
         row = await self._new_row(new, serial, fact)
         if not new.account.resident.cards and new.photo is None:
@@ -223,7 +224,7 @@ class CardStore:
                 admission.medium.value,
             )
         )  # fmt: skip
-        self.facts.know_way(way, admission)
+        await self.facts.know_way(way, admission)
         self._ways[admission] = way
         return way
 

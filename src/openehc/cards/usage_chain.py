@@ -14,12 +14,14 @@ import msgspec
 
 from openehc.access.registry import Admission
 from openehc.audit.chain import Chain, Chains
+from openehc.audit.origin import Origin
 from openehc.audit.sources import ChainSource
 from openehc.audit.sources import Row as Named
 from openehc.cards.usage import FACT_COLUMNS
 from openehc.cards.usage_sql import FACTS_OF_DAY, MOVED_FACTS, SPAN_OF_FACTS, UNCHAINED_FACT
 from openehc.kernel.clock import china_day
 from openehc.kernel.ids import Entropy
+from openehc.storage.pool import Database
 from openehc.storage.rows import Row
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -31,12 +33,14 @@ _SIZE: Final = len(_NAMES)
 class FactChains:
     """The chains of one process's facts; `ways` are kept as their hashes cover them."""
 
-    def __init__(self, entropy: Entropy, *, origin: bytes = b"") -> None:
-        self._chains: Final = Chains(entropy, origin)
+    def __init__(self, database: Database, entropy: Entropy) -> None:
+        self._origin: Final = Origin(database)
+        self._chains: Final = Chains(entropy, self._origin)
         self._ways: Final[dict[int, bytes]] = {}
 
-    def know_way(self, way: int, admission: Admission) -> None:
-        """Tell what a way stands for, before a fact that came by it."""
+    async def know_way(self, way: int, admission: Admission) -> None:
+        """Tell what a way stands for, before a fact that came by it. Raises DatabaseDown."""
+        await self._origin.known()
         self._ways[way] = _way_content(
             admission.app_id, admission.term_id, admission.app_channel, admission.medium.value
         )

@@ -14,6 +14,7 @@ from openehc.crypto.keyfile import KeyFileError, KeyPurpose
 from openehc.kernel.refusal import PlatformError
 from openehc.wiring.creating import create_node
 from openehc.wiring.demo import (
+    ORG_CODE,
     PROFILE,
     DemoRegistry,
     demo_settings,
@@ -21,6 +22,8 @@ from openehc.wiring.demo import (
     prepare_demo,
     write_profile,
 )
+from openehc.wiring.demo_people import fill_people
+from openehc.wiring.first_people import with_people
 from openehc.wiring.running import (
     database_of,
     orderly_exit,
@@ -123,6 +126,10 @@ def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noq
         with orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             with_access_store(settings, passphrase, dsn, fill)
+            with_people(
+                settings, passphrase, dsn,
+                lambda first: fill_people(first, registry, org_code=ORG_CODE),
+            )  # fmt: skip
             run_workers(settings, passphrase, dsn, on_ready=lambda: _welcome(settings, registry))
     except _TROUBLE as trouble:
         raise click.ClickException(str(trouble)) from None
@@ -149,9 +156,10 @@ def _welcome(settings: Settings, registry: DemoRegistry) -> None:
         f"""
 OpenEHC demo is running.
   gateway   {settings.base_url}/ehcService/gateway.do
-  pages     {settings.base_url}/
-  profile   {profile}   (application, secret, terminal; login admin / {registry.console_password}
-            for the console, which is not built yet)
+  console   {settings.base_url}/api/docs
+            sign in (POST /api/session) as admin / {registry.console_password}
+            or as another of the people in the profile
+  profile   {profile}   (application, secret, terminal, people)
 
 Try it from another terminal:
   {_command()} call ehc.ehealthcard.register '{biz}' --profile {settings.data / PROFILE}

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import CardAccount
@@ -16,8 +18,7 @@ from openehc.kernel.ids import Entropy, new_serial
 from openehc.kernel.refusal import Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateCommand:
+class GenerateCommand(msgspec.Struct, frozen=True, gc=False):
     """Which kind of code, for how long, asked for by whom."""
 
     admission: Admission

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 import asyncpg
+import msgspec
 
 from openehc.access.serial_store import claim_serial
 from openehc.access.serials import Claim, SerialKey, claim_of
@@ -31,8 +32,7 @@ from openehc.storage.rows import as_json
 _NO_ISSUE: Final = (None, None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class NewIssue:
+class NewIssue(msgspec.Struct, frozen=True, gc=False):
     """A dynamic code that is to be recorded."""
 
     ehcid: bytes
@@ -74,10 +74,10 @@ class CodeStore:
             database, PRESENTED, name="presented code", lanes=1, shape=as_json
         )
         self._issue = GroupCommit(
-            database, ISSUE, name="issue code", lanes=2, shape=as_json, addition=self._fact_lane
+            database, ISSUE, name="issue code", lanes=1, shape=as_json, addition=self._fact_lane
         )
         self._verified = GroupCommit(
-            database, VERIFIED, name="verified code", lanes=2, shape=as_json,
+            database, VERIFIED, name="verified code", lanes=1, shape=as_json,
             addition=self._fact_lane,
         )  # fmt: skip
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import CardAccount
@@ -16,8 +18,7 @@ from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.refusal import Reason, Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyCommand:
+class VerifyCommand(msgspec.Struct, frozen=True, gc=False):
     """Who presents what, where and for what purpose."""
 
     admission: Admission
@@ -28,8 +29,7 @@ class VerifyCommand:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True, gc=False):
     """The person behind the code, and what the window is advised."""
 
     account: CardAccount

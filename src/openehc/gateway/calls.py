@@ -5,17 +5,17 @@ nothing of messages.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+import msgspec
 
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey
 from openehc.kernel.refusal import Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A proven, admitted and checked request: `values` are as the field table normalises them."""
 
     method: str

@@ -1,6 +1,7 @@
 """The door: one path, one size limit, one catch-all.
 
-Takes bytes from ASGI, gives bytes back; knows nothing of the message inside. An
+Takes bytes from ASGI or from `direct_http.py`, gives bytes back; knows nothing of the
+message inside. An
 unexpected exception is logged by type and place, without its text, which might
 quote a request, and answered with 8009.
 """
@@ -50,18 +51,29 @@ class Door:
                 send, 405, b'{"ret_code":"9005","ret_msg":"POST only"}', (b"allow", b"POST")
             )
             return
-        exchange = Exchange(received_at=self._clock.now())
         try:
-            body = await self._answer(await _body(receive), exchange)
+            reply = await self.reply_to(await _body(receive))
         except BodyTooLarge:
-            refusal = Refusal(Reason.UNREADABLE_MESSAGE, "报文超过4MiB")
-            body = self._pipeline.reply(refusal, exchange)
-            await _send(send, 200, body, (b"connection", b"close"))
+            await _send(send, 200, self.too_large(), (b"connection", b"close"))
         except ClientGone:
             return
         else:
-            await _send(send, 200, body)
+            await _send(send, 200, reply)
+
+    async def reply_to(self, raw: bytes) -> bytes:
+        """The reply to a whole message, with its line in the request log."""
+        exchange = Exchange(received_at=self._clock.now())
+        reply = await self._answer(raw, exchange)
         self._request_log.add(exchange, self._clock.now())
+        return reply
+
+    def too_large(self) -> bytes:
+        """The reply to more than `BODY_LIMIT` bytes; the connection has to be closed after it."""
+        exchange = Exchange(received_at=self._clock.now())
+        refusal = Refusal(Reason.UNREADABLE_MESSAGE, "报文超过4MiB")
+        reply = self._pipeline.reply(refusal, exchange)
+        self._request_log.add(exchange, self._clock.now())
+        return reply
 
     async def _answer(self, raw: bytes, exchange: Exchange) -> bytes:
         try:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 CHINA: Final = timezone(timedelta(hours=8), "CST")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Clock(Protocol):
@@ -43,13 +45,13 @@ class SetClock:
 
 def wire_time(moment: datetime) -> str:
     """`moment` as yyyyMMddHHmmss in +08:00, 14 digits."""
-    return _wire_second(moment.replace(microsecond=0))
+    return _wire_second((moment - _EPOCH) // _SECOND)
 
 
 @lru_cache(maxsize=256)
-def _wire_second(moment: datetime) -> str:
+def _wire_second(second: int) -> str:
     """Kept, since all the messages of a second carry the same text."""
-    return moment.astimezone(CHINA).strftime("%Y%m%d%H%M%S")
+    return (_EPOCH + second * _SECOND).astimezone(CHINA).strftime("%Y%m%d%H%M%S")
 
 
 def china_day(moment: datetime) -> date:

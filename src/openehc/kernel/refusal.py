@@ -62,6 +62,9 @@ class Reason(Enum):
     OUT_OF_SCOPE = "outside the actor's reach"
     APPROVAL_NEEDED = "a second person has to approve"
     SIGN_IN_REFUSED = "sign-in refused"
+    CAPTCHA_NEEDED = "a captcha has to be solved"
+    TOTP_NEEDED = "the code of the authenticator is needed"
+    TOO_MANY_TRIES = "too many failed tries"
     # parts of the platform that do not answer
     DATABASE_DOWN = "database down"
     DATABASE_FAULT = "database refused"

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+import msgspec
+
 from openehc.spec.kinds import Blank, Dictionaries, Reader, Wrong, reader_of
 from openehc.spec.model import Field, Method, Status
 
@@ -26,8 +28,7 @@ class Fault:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a check: normalised values by canonical name, and all faults at once."""
 
     values: dict[str, Any]
@@ -96,8 +97,12 @@ class MethodTable:
         faults: list[Fault] = []
         get = biz.get
         for name, read, step in self._steps:
+            value = get(name)
+            if value is None:  # spares raising and catching Blank for what was not sent
+                _take_second_choice(step, biz=biz, values=values, faults=faults)
+                continue
             try:
-                values[name] = read(get(name))
+                values[name] = read(value)
             except Blank:
                 _take_second_choice(step, biz=biz, values=values, faults=faults)
             except Wrong as wrong:

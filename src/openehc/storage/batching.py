@@ -44,6 +44,10 @@ _CHANGED_NOTHING: Final = frozenset({"40001", "40P01"})  # serialization failure
 # raise in a trigger); of the others (no such table, disk full) the whole statement is.
 _ONE_ROWS_FAULT: Final = frozenset({"21", "22", "23", "44", "P0"})
 
+_SETTINGS: Final = {"enable_seqscan": "off"}
+"""A batch finds each of its rows by an index. Whether a table is small enough to be read
+whole is guessed once, from its size at that time, and the plan stays while it grows."""
+
 Shape: TypeAlias = Callable[[Sequence[Row]], Parameters]
 _Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
 
@@ -136,6 +140,7 @@ class Batch:
         )
 
     async def _drain(self, lane: "_Lane") -> None:
+        await asyncio.sleep(0)  # what the sockets hold at this moment travels too
         self._waking = False
         try:
             while batch := self._taken():
@@ -248,7 +253,7 @@ class _Lane:
     async def fetch(self, parameters: Parameters, rows: Sequence[Row]) -> list[asyncpg.Record]:
         connection = self._connection
         if connection is None or connection.is_closed():
-            connection = self._connection = await self._database.new_connection()
+            connection = self._connection = await self._database.new_connection(**_SETTINGS)
         addition = self._addition
         added = addition.parameters(rows)
         try:

@@ -21,6 +21,7 @@ CONNECT_SECONDS: Final = 2.0
 COMMAND_SECONDS: Final = 10.0
 DOWN_MEMORY_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 300.0
+_SETTINGS: Final = {"jit": "off", "timezone": "UTC"}
 
 Answer = TypeVar("Answer")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -108,8 +109,12 @@ class _Connector:
     patience: float
     away_until: float = 0.0
 
-    async def connection(self, *_: object, **__: object) -> Connection:
-        """A new connection; the ignored arguments are the pool's own wishes.
+    async def pooled(self, *_: object, **__: object) -> Connection:
+        """A new connection for the pool, whose own wishes are ignored."""
+        return await self.connection()
+
+    async def connection(self, **settings: str) -> Connection:
+        """A new connection with these settings of the server beside the usual ones.
 
         Raises NeverSent within two seconds, or at once while the last failure is fresh.
         """
@@ -119,7 +124,7 @@ class _Connector:
                 self.dsn,
                 timeout=CONNECT_SECONDS,
                 command_timeout=self.patience,
-                server_settings={"application_name": self.name, "jit": "off", "timezone": "UTC"},
+                server_settings=_SETTINGS | {"application_name": self.name} | settings,
             )
         except TROUBLE as error:
             self.away_until = monotonic() + DOWN_MEMORY_SECONDS
@@ -161,17 +166,19 @@ class Database:
             min_size=0,
             max_size=size,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
-            connect=connector.connection,
+            connect=connector.pooled,
         )
         return cls(pool, connector=connector)
 
-    async def new_connection(self) -> Connection:
+    async def new_connection(self, **settings: str) -> Connection:
         """A connection of one's own, outside the pool; the caller closes it.
+
+        `settings` of the server hold for this connection, beside the usual ones.
 
         Raises NeverSent within two seconds when the server does not answer, and at
         once when the last attempt failed less than 0.2 s ago.
         """
-        connection = await self._connector.connection()
+        connection = await self._connector.connection(**settings)
         self._given = [given for given in self._given if not given.is_closed()]
         self._given.append(connection)
         return connection

@@ -9,7 +9,7 @@ import logging.handlers
 from dataclasses import dataclass, field
 from typing import Any
 
-from openehc.gateway.door import PATH, Receive, Scope, Send
+from openehc.gateway.door import PATH, Door, Receive, Scope, Send
 from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
 from openehc.wiring.node import Node, start_node
 from openehc.wiring.proxy_node import ProxyNode, start_proxy
@@ -37,6 +37,11 @@ class Application:
         self._factory = factory
         self._node: Node | None = None
         self._proxy: ProxyNode | None = None
+
+    @property
+    def door(self) -> Door | None:
+        """The door, for the short way to it (gateway/direct_http.py); None while starting."""
+        return self._node.door if self._node else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE, fingerprint, signing_key
+from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE, signing_key
 from openehc.audit.checkpoint_store import CheckpointStore
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.sources import RECORDS
@@ -40,12 +40,6 @@ def keys_with_audit_key(path: Path, passphrase: str) -> NodeKeys:
         now=SystemClock().now(), entropy=entropy,
     )  # fmt: skip
     return changed.after
-
-
-def audit_origin(local: Mapping[str, bytes]) -> bytes:
-    """What tells this node's chains from other nodes': its key's fingerprint, if it has one."""
-    secret = local.get(KEY_NAME)
-    return fingerprint(signing_key(secret).public.raw) if secret else b""
 
 
 def checkpoints_of(

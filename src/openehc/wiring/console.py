@@ -1,6 +1,7 @@
 """The console API of one worker: its use cases, built and handed to the routers."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -9,11 +10,14 @@ from openehc.audit.trail import AuditTrail
 from openehc.cards.store import CardStore
 from openehc.codes.store import CodeStore
 from openehc.console.api.application import build_api
+from openehc.console.api.guards import COOKIE, SECURE_COOKIE
+from openehc.console.api.people import people_routers
+from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
-from openehc.people.model import Principal
 from openehc.storage.pool import Database
+from openehc.wiring.people import build_people
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
 
@@ -34,16 +38,19 @@ class ConsoleParts:
     trail: AuditTrail
 
 
-class NobodySignedIn:
-    """Sessions of a node on which nobody can sign in."""
-
-    async def principal(self, token: str, *, address: str) -> Principal | None:
-        """None, for every token."""
-        del token, address
-        return None
-
-
 def build_console(parts: ConsoleParts) -> FastAPI:
     """The application with every router."""
-    del parts
-    return build_api(sessions=NobodySignedIn(), routers=[])
+    people = build_people(
+        parts.settings, parts.database, parts.keys,
+        trail=parts.trail, clock=parts.clock, entropy=parts.entropy,
+    )  # fmt: skip
+    app = build_api(sessions=people.sessions, routers=people_routers(people))
+    app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
+    return app
+
+
+def plain_on_this_machine(settings: Settings) -> bool:
+    """Whether this is a demo that browsers reach without TLS, on their own machine."""
+    url = urlsplit(settings.base_url)
+    here = url.hostname in {"127.0.0.1", "localhost", "::1"}
+    return settings.mode is KeyPurpose.DEMO and url.scheme == "http" and here

@@ -6,7 +6,8 @@ Everything in it is made up; its keys are the public test keys.
 import json
 import os
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.spec import load
 from openehc.wiring.creating import FOLDER_MODE, create_node, new_secret, write_private
+from openehc.wiring.demo_people import ADMINISTRATOR, console_users, demo_passwords
 from openehc.wiring.settings import FILE, Settings, read_settings
 
 EHCIN: Final = "9901A0001"
@@ -38,6 +40,8 @@ class DemoRegistry:
 
     app_secret: str
     console_password: str
+    people: Mapping[str, str] = field(default_factory=demo_passwords)
+    """Passwords by login, beside that of the administrator."""
 
 
 def prepare_demo(data: Path) -> DemoRegistry:
@@ -59,7 +63,10 @@ def prepare_demo(data: Path) -> DemoRegistry:
 def _kept(profile: Path) -> DemoRegistry | None:
     try:
         told = json.loads(profile.read_text(encoding="utf-8"))
-        return DemoRegistry(told["app_secret"], told["console_password"])
+        return DemoRegistry(
+            told["app_secret"], told["console_password"],
+            demo_passwords(told.get("console_users", ())),
+        )  # fmt: skip
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -102,8 +109,9 @@ def write_profile(settings: Settings, registry: DemoRegistry) -> Path:
         "ehcappid": EHCAPPID,
         "org_code": ORG_CODE,
         "console_url": f"{settings.base_url}/",
-        "console_user": "admin",
+        "console_user": ADMINISTRATOR,
         "console_password": registry.console_password,
+        "console_users": console_users(registry),
         "pid": os.getpid(),
     }
     write_private(path, json.dumps(profile, ensure_ascii=False, indent=2) + "\n")

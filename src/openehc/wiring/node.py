@@ -45,7 +45,7 @@ from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
-from openehc.wiring.audit_key import audit_origin, checkpoints_of
+from openehc.wiring.audit_key import checkpoints_of
 from openehc.wiring.console import ConsoleParts, build_console
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
@@ -187,7 +187,7 @@ async def _base(
     entropy = SystemEntropy()
     database = await Database.connect(dsn, size=POOL_SIZE, name="openehc")
     ring = KeyRing(lambda: open_key_file(settings.key_file, passphrase), keys, database, entropy)
-    cards = RotatingCardStore(database, ring, entropy, origin=audit_origin(keys.local))
+    cards = RotatingCardStore(database, ring, entropy)
     return _Base(
         settings=settings,
         dsn=dsn,
@@ -213,7 +213,7 @@ def _assemble(base: _Base) -> Node:
     )  # fmt: skip
     change = ChangeCard(base.cards, base.entropy)
     spec, request_log = load(), RequestLog()
-    trail = AuditTrail(base.database, base.entropy, origin=audit_origin(base.local))
+    trail = AuditTrail(base.database, base.entropy)
     pipeline = Pipeline(
         spec=spec,
         registry=base.registry,

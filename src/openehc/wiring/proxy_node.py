@@ -31,7 +31,7 @@ from openehc.proxy.sessions import Sessions
 from openehc.proxy.store import ProxyStore
 from openehc.proxy.telling import TroubleLines
 from openehc.storage.pool import Database
-from openehc.wiring.audit_key import audit_origin, checkpoints_of
+from openehc.wiring.audit_key import checkpoints_of
 from openehc.wiring.crypto_backend import PROXY_KEY, close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.settings import Settings, WrongSettings
@@ -112,7 +112,7 @@ def _assemble(
     allow_list, sessions, entropy, trouble = (
         AllowList(), Sessions(), SystemEntropy(), TroubleLines(),
     )  # fmt: skip
-    trail = AuditTrail(database, entropy, origin=audit_origin(keys.local))
+    trail = AuditTrail(database, entropy)
     recorder = RecordCalls(trail)
     watch = CryptoWatch(
         dsn, ProxyStore(database), MachineRoll(module, settings.crypto.machines),

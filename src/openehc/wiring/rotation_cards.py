@@ -29,10 +29,8 @@ class _TakenError(Exception):
 class RotatingCardStore(CardStore):
     """`CardStore` under the keys of a `KeyRing`."""
 
-    def __init__(
-        self, database: Database, ring: KeyRing, entropy: Entropy, *, origin: bytes = b""
-    ) -> None:
-        super().__init__(database, ring.sealer, ring.indexer, entropy, origin=origin)
+    def __init__(self, database: Database, ring: KeyRing, entropy: Entropy) -> None:
+        super().__init__(database, ring.sealer, ring.indexer, entropy)
         self._ring = ring
 
     async def by_document(self, *, id_type: str, id_no: str) -> CardAccount | None:

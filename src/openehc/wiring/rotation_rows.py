@@ -15,6 +15,7 @@ from openehc.cards.model import CardAccount, Resident
 from openehc.cards.store import photo_row, profile_row
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import Entropy
+from openehc.people.user_store import credentials_row
 from openehc.storage.pool import Transaction
 from openehc.wiring import rotation_sql as sql
 
@@ -45,6 +46,8 @@ SEALED: Final = (
                  sql.RESEAL_HISTORY, profile_row, ("revision",)),
     SealedColumn("applications", "sealed_secret", "app_id", sql.SECRETS_UNDER_OTHERS,
                  sql.RESEAL_APPLICATION, secret_row, first=""),
+    SealedColumn("users", "sealed_credentials", "login", sql.CREDENTIALS_UNDER_OTHERS,
+                 sql.RESEAL_CREDENTIALS, credentials_row, first=""),
 )  # fmt: skip
 """Every sealed column of the database."""
 

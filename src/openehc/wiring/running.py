@@ -21,6 +21,7 @@ import uvicorn
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.sealing import ProfileSealer
+from openehc.gateway.direct_http import DirectProtocol
 from openehc.kernel.clock import SystemClock, china_day
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import PlatformError
@@ -125,7 +126,7 @@ def run_workers(
     config = uvicorn.Config(
         ApplicationFactory(settings, dsn, passphrase),
         factory=True, host=settings.host, port=settings.port, workers=settings.workers,
-        http="httptools", ws="none", lifespan="on", access_log=False, log_level="warning",
+        http=DirectProtocol, ws="none", lifespan="on", access_log=False, log_level="warning",
         log_config=None, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False, date_header=False, proxy_headers=False,
     )  # fmt: skip

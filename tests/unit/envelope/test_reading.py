@@ -11,6 +11,8 @@ from tests.support.signed_requests import nested
     [
         b'{"a":"1","a":"2"}',
         b'{"a":null,"a":null}',
+        b'{"a":1,"a":1}',
+        b'{"a":true,"b":"x","a":1.5}',
         b'{"a":1,"a":"x"}',
         b'{"a":[1],"a":null}',
         b'{"a":"x","\\u0061":"y"}',

@@ -47,7 +47,7 @@ def test_the_profile_holds_what_a_client_needs(tmp_path: Path) -> None:
 
     assert set(json.loads(path.read_text(encoding="utf-8"))) == {
         "gateway_url", "app_id", "app_secret", "term_id", "ehcin", "ehcappid", "org_code",
-        "console_url", "console_user", "console_password", "pid",
+        "console_url", "console_user", "console_password", "console_users", "pid",
     }  # fmt: skip
 
 

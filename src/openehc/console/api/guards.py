@@ -2,7 +2,7 @@
 
 1. the cookie names a live session            else 401
 2. a changing request repeats the CSRF value  else 403
-3. the password is not overdue                else 403
+3. no password or second factor is overdue    else 403
 4. a role holds the route's permission        else 403
 
 `needs(...)` marks the route, so that the matrix of routes and roles can be read from the
@@ -11,6 +11,7 @@ application itself. Signs nobody in.
 
 import hmac
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -20,6 +21,9 @@ from openehc.people.model import Principal
 from openehc.people.permissions import role_table
 
 COOKIE: Final = "ehc_session"
+"""The session cookie where there is no TLS: the demo on this machine."""
+SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+"""The same where there is: browsers take it over TLS only, and from no other host."""
 CSRF_HEADER: Final = "x-csrf-token"
 SIGNED_IN: Final = "signed-in"
 """The mark of routes that need a session and no permission."""
@@ -29,16 +33,42 @@ _LONGEST_TOKEN: Final = 100
 
 
 def address_of(request: Request) -> str:
-    """Where a request came from, as an IP address."""
-    return request.client.host if request.client else ""
+    """Where a request came from, as an IP address.
+
+    Of what configured proxies forward, the last address that is none of theirs counts:
+    whatever stands before it was written by the caller.
+    """
+    peer = request.client.host if request.client else ""
+    proxies: frozenset[str] = getattr(request.app.state, "proxies", frozenset())
+    if peer not in proxies:
+        return peer
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    for part in reversed(forwarded):
+        address = _address(part.strip())
+        if address is None or address not in proxies:
+            return address or peer
+    return peer
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
+
+
+def token_of(request: Request) -> str:
+    """The session token that a request carries; empty when it carries none."""
+    token = request.cookies.get(getattr(request.app.state, "cookie", COOKIE), "")
+    return token if len(token) <= _LONGEST_TOKEN else ""
 
 
 async def signed_in(request: Request) -> Principal:
     """Steps 1 and 2: the person behind the session."""
-    token = request.cookies.get(COOKIE, "")
+    token = token_of(request)
     sessions = request.app.state.sessions
     principal: Principal | None = None
-    if token and len(token) <= _LONGEST_TOKEN:
+    if token:
         principal = await sessions.principal(token, address=address_of(request))
     if principal is None:
         raise Problem(401, zh="请登录后再试。", en="Sign in and try again.")
@@ -60,6 +90,9 @@ def needs(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
         if principal.must_change_password:
             raise Problem(403, zh="请先修改密码。", en="Change your password first.",
                           reason="password_expired")  # fmt: skip
+        if principal.must_enrol:
+            raise Problem(403, zh="请先绑定动态口令。", en="Enrol a second factor first.",
+                          reason="second_factor_needed")  # fmt: skip
         if not principal.may(permission):
             raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
                           permission=permission)  # fmt: skip

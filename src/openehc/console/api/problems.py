@@ -35,9 +35,15 @@ _STATUS: Final = {
     Reason.NOT_GRANTED: 403,
     Reason.APPROVAL_NEEDED: 403,
     Reason.SIGN_IN_REFUSED: 401,
+    Reason.CAPTCHA_NEEDED: 401,
+    Reason.TOTP_NEEDED: 401,
+    Reason.TOO_MANY_TRIES: 429,
     Reason.OVERLOADED: 503,
 }
 """Reasons that a person can meet; any other is a defect and becomes 500."""
+
+_TRY_LATER: Final = frozenset({429, 503})
+_LATER: Final = {"Retry-After": "60"}
 
 _TITLES: Final[Mapping[int, tuple[str, str]]] = {
     400: ("请求无法理解", "The request cannot be understood"),
@@ -96,9 +102,10 @@ class Problem(Exception):
 
 def problem_of(refusal: Refusal) -> Problem:
     """A decided no as a problem."""
+    status = _STATUS.get(refusal.reason, 500)
     return Problem(
-        _STATUS.get(refusal.reason, 500), zh=refusal.detail, en=refusal.detail_en,
-        faults=refusal.faults, reason=refusal.reason.name.lower(),
+        status, zh=refusal.detail, en=refusal.detail_en, faults=refusal.faults,
+        headers=_LATER if status in _TRY_LATER else None, reason=refusal.reason.name.lower(),
     )  # fmt: skip
 
 

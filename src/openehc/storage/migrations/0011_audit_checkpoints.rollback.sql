@@ -8,6 +8,7 @@ end
 $$;
 drop table audit_heads;
 drop table audit_checkpoints;
+drop table audit_origin;
 alter table audit_records drop constraint audit_records_pkey;
 alter table audit_records add primary key (stream, seq);
 alter table audit_records alter column seq type bigint;

@@ -5,8 +5,20 @@ alter table audit_records alter column seq type int;
 alter table audit_records drop constraint audit_records_pkey;
 alter table audit_records add primary key (stream, seq, place);
 
+-- What tells the chains of this database from those of any other; part of every checkpoint.
+create table audit_origin (
+    one boolean primary key default true check (one),
+    origin bytea not null check (octet_length(origin) = 32)
+);
+insert into audit_origin (origin)
+values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+create trigger audit_origin_fixed before update or delete on audit_origin
+    for each row execute function refuse_change();
+create trigger audit_origin_not_emptied before truncate on audit_origin
+    for each statement execute function refuse_change();
+
 -- Checkpoints: at intervals the node signs how far every chain is that moved, and the checkpoint before.
--- `hash` covers number, at, before and the heads with this number; the signature covers the hash.
+-- `hash` covers origin, number, at, before and the heads with this number; the signature covers the hash.
 create table audit_checkpoints (
     number bigint primary key,
     at timestamptz not null,

@@ -1,0 +1,145 @@
+"""People in the database of a running node, for tests: made with a cheap hash, signed in for real.
+
+people     makes users at `node`, signs them in, and gives clients of their sessions
+real       the same at a node in production mode, reached over TLS
+"""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import pytest
+from argon2 import PasswordHasher
+
+from openehc.audit.model import SYSTEM, AuditEvent, Category
+from openehc.audit.trail import AuditTrail
+from openehc.console.api.guards import CSRF_HEADER
+from openehc.crypto.keyfile import KeyPurpose
+from openehc.kernel.ids import SystemEntropy
+from openehc.kernel.refusal import Refusal
+from openehc.people.model import Account, Credentials, Proof, Visit
+from openehc.people.open_session import Opening, OpenSession
+from openehc.people.permissions import OF_ONE_INSTITUTION, Role
+from openehc.people.user_store import NewUser, UserStore
+from tests.support.node import RunningNode, StartNode
+
+PASSWORD: Final = "Invented-Pass-1"
+_CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+_HASHED: Final = _CHEAP.hash(PASSWORD)
+_numbers: Final = itertools.count(1)
+
+
+@dataclass(slots=True)
+class PeopleAtNode:
+    """Makes people and their clients."""
+
+    node: RunningNode
+    stack: AsyncExitStack
+    users: UserStore = field(init=False)
+    trail: AuditTrail = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = self.node.parts
+        self.users = UserStore(parts.database, parts.keys.sealer, SystemEntropy())
+        self.trail = parts.trail
+
+    async def institution(self) -> int:
+        """The demo hospital's number."""
+        rows = await self.node.rows("select institution_id from institutions limit 1")
+        return int(rows[0]["institution_id"])
+
+    async def user(self, *roles: Role, login: str = "", **secrets: Any) -> Account:
+        """A user with these roles and the password `PASSWORD`; `secrets` as for `Credentials`."""
+        held = frozenset(roles)
+        new = NewUser(
+            login=login or f"user{next(_numbers)}", display_name="示例人员",
+            credentials=Credentials(**{"password": _HASHED, **secrets}),
+            at=self.node.clock.now(), roles=held, settled=True,
+            institution_id=await self.institution() if held & OF_ONE_INSTITUTION else None,
+        )  # fmt: skip
+        event = AuditEvent(
+            category=Category.ADMINISTRATION, action="user.make", actor=SYSTEM, at=new.at,
+            object_kind="user", object_ref=new.login,
+        )  # fmt: skip
+        async with self.trail.act(event) as act:
+            number = await self.users.insert(act.connection, new)
+            assert number is not None
+            made = await self.users.locked(act.connection, number)
+            assert made is not None
+            await self.users.save_credentials(act.connection, made)  # notes an authenticator
+        return await self.account(new.login)
+
+    async def account(self, login: str) -> Account:
+        """The user as it is now."""
+        found = await self.users.by_login(login)
+        assert found is not None
+        return found
+
+    async def client(self, *, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
+        """A client of nobody, at an address."""
+        old = self.node.http._transport
+        transport = httpx.ASGITransport(old.app, client=(address, 5000))  # type: ignore[attr-defined]
+        client = httpx.AsyncClient(transport=transport, base_url=self.node.http.base_url, **options)
+        return await self.stack.enter_async_context(client)
+
+    async def signed_in(
+        self, *roles: Role, address: str = "127.0.0.1", login: str = ""
+    ) -> httpx.AsyncClient:
+        """A client of a new user with these roles, signed in with the password."""
+        account = await self.user(*roles, login=login)
+        client = await self.client(address=address)
+        answer = await sign_in(client, account.user.login)
+        assert answer.status_code == 201, answer.text
+        return client
+
+    async def session(
+        self, account: Account, *, proof: Proof = Proof.CERTIFICATE
+    ) -> httpx.AsyncClient:
+        """A client of a session that no password was needed for."""
+        sessions = self.node.parts.console.state.sessions
+        opened = await OpenSession(
+            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn
+        )(
+            Opening(account, proof, await self.users.policy()),
+            Visit("127.0.0.1", self.node.clock.now()),
+        )
+        assert not isinstance(opened, Refusal)
+        cookie = self.node.parts.console.state.cookie
+        return await self.client(cookies={cookie: opened.token}, headers={CSRF_HEADER: opened.csrf})
+
+    async def records(self, action: str) -> list[dict[str, Any]]:
+        """The audit records of an action, in the order of their times."""
+        return await self.node.rows(
+            "select * from audit_records where action = $1 order by at, stream, seq", action
+        )
+
+
+@asynccontextmanager
+async def _no_turn() -> AsyncIterator[None]:
+    yield
+
+
+async def sign_in(
+    client: httpx.AsyncClient, login: str, password: str = PASSWORD, **more: Any
+) -> httpx.Response:
+    """Sign in; the client repeats the CSRF value from then on."""
+    answer = await client.post("/api/session", json={"login": login, "password": password, **more})
+    if answer.status_code == httpx.codes.CREATED:
+        client.headers[CSRF_HEADER] = answer.json()["csrf"]
+    return answer
+
+
+@pytest.fixture
+async def people(node: RunningNode) -> AsyncIterator[PeopleAtNode]:
+    async with AsyncExitStack() as stack:
+        yield PeopleAtNode(node, stack)
+
+
+@pytest.fixture
+async def real(start: StartNode) -> AsyncIterator[PeopleAtNode]:
+    node = await start(mode=KeyPurpose.DEBUGGING, public_url="https://ehc.example")
+    async with AsyncExitStack() as stack:
+        yield PeopleAtNode(node, stack)
