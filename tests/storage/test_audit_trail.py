@@ -34,6 +34,7 @@ select pg_terminate_backend(pid) from pg_stat_activity
 @pytest.fixture
 async def trail(database: Database) -> AsyncIterator[AuditTrail]:
     trail = AuditTrail(database, CountedEntropy())
+    await trail._origin.known()
     yield trail
     await trail.close()
 

@@ -88,5 +88,6 @@ class TrailOfNode:
 @pytest.fixture
 async def trail_of_node(database: Database) -> AsyncIterator[TrailOfNode]:
     node = TrailOfNode(database)
+    await node.trail._origin.known()
     yield node
     await node.trail.close()

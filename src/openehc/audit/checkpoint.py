@@ -74,8 +74,8 @@ def signed_checkpoint(
     ordered = tuple(sorted(heads))
     digest = checkpoint_hash(origin=origin, number=number, at=at, before=before, heads=ordered)
     return Checkpoint(
-        origin=origin, number=number, at=at, before=before, heads=ordered, public_key=key.public.raw,
-        hash=digest, signature=key.sign(digest),
+        origin=origin, number=number, at=at, before=before, heads=ordered,
+        public_key=key.public.raw, hash=digest, signature=key.sign(digest),
     )  # fmt: skip
 
 
@@ -124,7 +124,8 @@ def from_line(line: bytes) -> Checkpoint:
     try:
         told = _decode(line)
         return Checkpoint(
-            origin=bytes.fromhex(told.origin), number=told.number, at=told.at.astimezone(UTC), before=bytes.fromhex(told.before),
+            origin=bytes.fromhex(told.origin), number=told.number, at=told.at.astimezone(UTC),
+            before=bytes.fromhex(told.before),
             heads=tuple(SignedHead(s, n, q, bytes.fromhex(d)) for s, n, q, d in told.heads),
             public_key=bytes.fromhex(told.public_key), hash=bytes.fromhex(told.hash),
             signature=bytes.fromhex(told.signature),

@@ -1,5 +1,6 @@
 """What tells the chains of one database from those of any other: made with its tables."""
 
+import asyncio
 from typing import Final
 
 from openehc.storage.pool import Database
@@ -10,11 +11,12 @@ ORIGIN: Final = "select origin from audit_origin"
 class Origin:
     """The origin of a database, asked for once in each process."""
 
-    __slots__ = ("_database", "_value")
+    __slots__ = ("_asking", "_database", "_value")
 
     def __init__(self, database: Database) -> None:
         self._database: Final = database
         self._value: bytes | None = None
+        self._asking: Final = asyncio.Lock()
 
     @property
     def value(self) -> bytes:
@@ -26,5 +28,7 @@ class Origin:
     async def known(self) -> bytes:
         """The same, read when it was not yet. Raises DatabaseDown, StatementRefused."""
         if self._value is None:
-            self._value = bytes(await self._database.fetchval(ORIGIN))
-        return self._value
+            async with self._asking:
+                if self._value is None:
+                    self._value = bytes(await self._database.fetchval(ORIGIN))
+        return self.value
