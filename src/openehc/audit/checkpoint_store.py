@@ -53,6 +53,14 @@ class CheckpointStore:
             await _insert(connection, made)
         return made
 
+    async def newest(self, *, most: int, skipped: int) -> tuple[list[Checkpoint], int]:
+        """So many checkpoints from the newest back, behind `skipped` newer ones; and how many."""
+        last = await self._database.fetchrow(LAST)
+        total = int(last["number"]) if last else 0
+        first = max(0, total - skipped - most)
+        found = await self.after(first, most=max(0, total - skipped - first))
+        return found[::-1], total
+
     async def _moved(self, connection: Transaction, since: date) -> list[SignedHead]:
         return [
             SignedHead(source.name, row["stream"], row["seq"], group_digest(row["hashes"]))

@@ -1,5 +1,6 @@
 """The console API of one worker: its use cases, built and handed to the routers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.storage.pool import Database
+from openehc.wiring.console_audit import audit_routers
 from openehc.wiring.people import build_people
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
@@ -36,6 +38,7 @@ class ConsoleParts:
     module: CryptoModule
     keys: KeyRing
     trail: AuditTrail
+    local: Mapping[str, bytes]
 
 
 def build_console(parts: ConsoleParts) -> FastAPI:
@@ -44,7 +47,13 @@ def build_console(parts: ConsoleParts) -> FastAPI:
         parts.settings, parts.database, parts.keys,
         trail=parts.trail, clock=parts.clock, entropy=parts.entropy,
     )  # fmt: skip
-    app = build_api(sessions=people.sessions, routers=people_routers(people))
+    app = build_api(
+        sessions=people.sessions,
+        routers=[
+            *people_routers(people),
+            *audit_routers(parts.database, parts.trail, parts.clock, parts.local),
+        ],
+    )
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
 

@@ -247,7 +247,7 @@ def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
-        keys=base.keys, trail=trail,
+        keys=base.keys, trail=trail, local=base.local,
     )  # fmt: skip
 
 
