@@ -12,6 +12,7 @@ from openehc.audit.checkpoint import fingerprint
 from openehc.crypto.sm2 import Sm2PublicKey
 from tests.support.node import Processes, environment
 
+ROLES = "select distinct usename from pg_stat_activity where application_name = 'openehc'"
 CHANGE = """
 begin;
 set local session_replication_role = replica;
@@ -45,10 +46,12 @@ async def test_an_auditor_checks_a_node_and_finds_what_somebody_changed(
 
     sound = _ehc(own_demo, "verify", "--key", str(tmp_path / "key.pem"))
     connection = await asyncpg.connect(own_demo.dsn)
+    roles = [row[0] for row in await connection.fetch(ROLES)]
     await connection.execute(CHANGE)
     await connection.close()
     changed = _ehc(own_demo, "verify")
 
+    assert roles == ["openehc_worker"]
     assert sound.returncode == 0, sound.stdout + sound.stderr
     assert "Sound." in sound.stdout
     assert changed.returncode == 1

@@ -43,7 +43,6 @@ from openehc.kernel.refusal import PlatformError
 from openehc.proxy.store import ProxyStore
 from openehc.spec import load
 from openehc.storage.notify import Listener
-from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
 from openehc.wiring.audit_key import checkpoints_of
 from openehc.wiring.console import ConsoleParts, build_console
@@ -65,7 +64,6 @@ PATIENCE_SECONDS = 3.0
 """How long a worker waits for the database before it takes requests: one that is started while
 others serve must not answer 8005; one whose database is away has to say so."""
 
-_HOUR = 3600.0
 _log = logging.getLogger("openehc.node")
 
 
@@ -167,7 +165,6 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
-        asyncio.create_task(keep_partitions(node.database, DAILY_TABLES, base.clock, every=_HOUR)),
     ]
     if node.checkpoints:
         every = settings.checkpoint_seconds

@@ -49,9 +49,9 @@ Prepare = Callable[[AccessStore], "asyncio.Future[None] | None"]
 
 @contextmanager
 def database_of(settings: Settings) -> Iterator[str]:
-    """The DSN of the node's database; the embedded server runs as long as the block."""
+    """The owner's DSN of the node's database; the embedded server runs as long as the block."""
     if settings.dsn:
-        yield settings.dsn
+        yield settings.owner_dsn or settings.dsn
         return
     server = EmbeddedPostgres(settings.data / "postgres")
     dsn = server.start()

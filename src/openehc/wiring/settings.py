@@ -6,6 +6,7 @@
     public_url = "https://ehc.example.org"
     passphrase_file = "passphrase" # relative to the data folder; asked for when absent
     dsn = "postgresql://..."       # an external database; the embedded one when absent
+    owner_dsn = "postgresql://..." # the same as the owner of its tables: migrations, key rotation
 
     [messages]
     window_minutes = 15            # 0 lets any timestamp through; refused in production
@@ -58,7 +59,7 @@ FILE: Final = "node.toml"
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _LONGEST_CHECKPOINT_SECONDS: Final = 3600
 _SECTIONS: Final = {
-    "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn"),
+    "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn"),
     "messages": ("window_minutes",),
     "crypto": (
         "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
@@ -87,6 +88,7 @@ class Settings:
     workers: int = 2
     roles: tuple[str, ...] = ("card",)
     dsn: str | None = None
+    owner_dsn: str | None = None
     public_url: str = ""
     passphrase_file: Path | None = None
     window: timedelta | None = timedelta(minutes=15)
@@ -137,6 +139,8 @@ def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (na
     known = {row.name for row in fields(Settings)}
     if not given.keys() <= known:
         raise TypeError(f"no such settings: {sorted(given.keys() - known)}")
+    if "dsn" in given:  # another database than the file's, so another owner too
+        told.pop("owner_dsn", None)
     backend = given.pop("crypto", None)
     if backend is not None:
         told["crypto"] = _backend(backend, told["crypto"])
@@ -263,6 +267,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "public_url": _text,
     "passphrase_file": _text,
     "dsn": _text,
+    "owner_dsn": _text,
     "window_minutes": _window,
     "backend": _text,
     "proxy_key": _text,
@@ -281,6 +286,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
 _TAKEN_OVER: Final = (
     "ehcin",
     "dsn",
+    "owner_dsn",
     "public_url",
     "public_account_qrcode",
     "legacy_channels",
