@@ -156,3 +156,25 @@ async def test_a_record_cannot_be_changed_or_deleted(
 
     with pytest.raises(StatementRefused):
         await database.execute(statement)
+
+
+@pytest.mark.requirement("G2-B-5.3-23")
+async def test_while_the_table_is_away_nothing_is_done_and_it_heals(
+    database: Database, trail: AuditTrail
+) -> None:
+    async def done() -> None:
+        async with trail.act(EVENT) as act:
+            await act.connection.execute("insert into done values ('act')")
+
+    await database.execute("create table done (what text)")
+    await database.execute("alter table audit_records rename to audit_records_away")
+    for refused in (done(), trail.record(EVENT)):
+        with pytest.raises(StatementRefused):
+            await refused
+    assert await database.fetchval("select count(*) from done") == 0
+    await database.execute("alter table audit_records_away rename to audit_records")
+
+    await done()
+    await trail.record(EVENT)
+
+    assert await database.fetchval("select count(*) from audit_records") == 2

@@ -21,6 +21,8 @@ from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
 from openehc.cards.register_card import RegisterCard
 from openehc.cards.store import CardStore
+from openehc.cards.usage_records import UsageRecords
+from openehc.cards.usage_store import UsageStore
 from openehc.codes.authorise import AskConsent, DecideConsent, QueryConsent
 from openehc.codes.generate_code import GenerateCode
 from openehc.codes.store import CodeStore
@@ -37,6 +39,7 @@ from openehc.gateway.code_methods import CodeMethods
 from openehc.gateway.door import Door
 from openehc.gateway.pipeline import Pipeline
 from openehc.gateway.request_log import RequestLog
+from openehc.gateway.usage_methods import UsageMethods
 from openehc.kernel.clock import Clock, SystemClock
 from openehc.kernel.ids import Entropy, SystemEntropy
 from openehc.kernel.refusal import PlatformError
@@ -265,7 +268,8 @@ def _handlers(base: _Base, verify: VerifyCode, change: ChangeCard) -> dict[str, 
         ask_consent=AskConsent(base.codes, base.entropy, f"{settings.base_url}/a/"),
         query_consent=QueryConsent(base.codes, base.cards),
     )
-    return card_methods.handlers() | code_methods.handlers()
+    usage_methods = UsageMethods(base.cards, UsageRecords(UsageStore(base.database)))
+    return card_methods.handlers() | code_methods.handlers() | usage_methods.handlers()
 
 
 def _listener(base: _Base) -> Listener:
