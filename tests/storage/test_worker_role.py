@@ -12,6 +12,7 @@ import pytest
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.kernel.clock import china_day
 from openehc.storage.errors import StatementRefused
+from openehc.storage.migrations import migrate
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.storage.worker_role import (
@@ -23,6 +24,7 @@ from openehc.storage.worker_role import (
     make_role,
 )
 from openehc.wiring.node import DAILY_TABLES
+from openehc.wiring.running import prepare_database
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.workers_database import APPEND_ONLY, AUDITED, workers_database
 from tests.support.audit import EVENT
@@ -128,6 +130,13 @@ def test_rights_that_are_right_are_left_alone(worker_dsn: str, database_dsn: str
     del worker_dsn
 
     assert give_rights(database_dsn, WORKER, append_only=APPEND_ONLY) == []
+
+
+def test_a_start_without_the_owner_finds_nothing_to_do(worker_dsn: str, database_dsn: str) -> None:
+    prepare_database(database_dsn)
+    prepare_database(worker_dsn)
+
+    assert migrate(worker_dsn) == []
 
 
 def test_a_worker_gives_itself_nothing(worker_dsn: str) -> None:

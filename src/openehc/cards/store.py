@@ -4,6 +4,7 @@ Personal data leave here sealed and come back opened; look-ups go through keyed
 blind indexes, so that a dump of the tables shows no name, number or phone.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -139,6 +140,7 @@ class CardStore:
             addition=self._fact_lane,
         )  # fmt: skip
         self._ways: dict[Admission, int] = {}
+        self._naming = asyncio.Lock()
 
     async def close(self) -> None:
         """Finish what waits and give the connections back."""
@@ -213,7 +215,8 @@ class CardStore:
         """The values of `USE_COLUMNS`; all facts of this process are made into columns here."""
         way = self._ways.get(fact.admission)
         if way is None:
-            way = await self._new_way(fact.admission)
+            async with self._naming:  # a thousand requests at the start ask once
+                way = self._ways.get(fact.admission) or await self._new_way(fact.admission)
         return (*fact_values(fact, way=way), serial and serial.value)
 
     async def _new_way(self, admission: Admission) -> int:
