@@ -36,6 +36,7 @@ conformance: $(RESULTS) page ## write docs/conformance.md from the last full tes
 
 bench: $(VENV)/.dev ## the load table against the budgets
 	$(PY) -m bench
+	$(PY) -m bench --crypto
 
 format: $(VENV)/.dev ## rewrite the code in house style
 	$(BIN)/ruff check --fix-only --quiet $(CODE)

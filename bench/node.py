@@ -69,14 +69,14 @@ def own_demo(*, workers: int) -> Iterator[BenchedNode]:
     folder.chmod(0o711)
     data, log = folder / "demo", folder / "demo.log"
     command = [sys.executable, "-c", _EHC, "demo", "--data", str(data)]
-    command += ["--port", str(_free_port()), "--workers", str(workers)]
+    command += ["--port", str(free_port()), "--workers", str(workers)]
     try:
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
             yield running_node(_profile_when_ready(data / "demo.json", process=process, log=log))
         finally:
-            _stop(process)
+            stop_process(process)
     finally:
         shutil.rmtree(folder)
 
@@ -104,7 +104,8 @@ def _profile_when_ready(profile: Path, *, process: "subprocess.Popen[bytes]", lo
     raise NoNode(f"the demo did not start:\n{said}")
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def stop_process(process: "subprocess.Popen[bytes]") -> None:
+    """End a node, by force when it does not end by itself."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -113,6 +114,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
     with socket.create_server((_HOST, 0)) as server:
         return int(server.getsockname()[1])

@@ -12,17 +12,22 @@ from pathlib import Path
 import pytest
 
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
-from openehc.wiring.crypto_backend import open_module, parse_backend
+from openehc.crypto.sm2 import Sm2PrivateKey
+from openehc.wiring.crypto_backend import CALLER_KEY, open_module, parse_backend
 from tests.support.client import GENERATE, REGISTER, VERIFY, GatewayClient
 from tests.support.crypto_machine import CryptoMachine
+from tests.support.front_proxy import front_proxy
 from tests.support.messages import Person, registration, verification
 from tests.support.node import Processes, StartNode, environment, free_port
 from tests.support.sdf_double import sdf_double
 
+CALLER = Sm2PrivateKey.generate()
+"""The node under test, as a caller of the front proxy."""
+
 
 @pytest.fixture
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, dict[str, object]]]:
-    """A setting and the key places that go with it."""
+    """The setting `crypto.backend` and the settings that go with it."""
     async with AsyncExitStack() as stack:
         if request.param == "machine":
             machine = await stack.enter_async_context(CryptoMachine(PUBLIC_TEST_KEYS))
@@ -31,6 +36,11 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, di
         elif request.param == "sdf":
             double = stack.enter_context(sdf_double(PUBLIC_TEST_KEYS))
             yield f"sdf:{double.path}", {"safe_index": 1, "protect_index": 2}
+        elif request.param == "proxy":
+            soft = SoftCryptoModule(PUBLIC_TEST_KEYS)
+            proxy = await stack.enter_async_context(front_proxy(soft))
+            proxy.allow(key=CALLER)
+            yield f"proxy:http://127.0.0.1:{proxy.port}", {"proxy_key": proxy.key.public.raw.hex()}
         else:
             yield "soft", {}
 
@@ -45,12 +55,15 @@ async def _verified(client: GatewayClient, person: Person) -> tuple[str, str]:
 
 
 @pytest.mark.requirement("G2-A-5.4-4")
-@pytest.mark.parametrize("backend", ["soft", "machine", "sdf"], indirect=True)
+@pytest.mark.parametrize("backend", ["soft", "machine", "sdf", "proxy"], indirect=True)
 async def test_a_node_registers_and_verifies_with_each_backend_by_its_setting_alone(
     start: StartNode, backend: tuple[str, dict[str, object]]
 ) -> None:
     person = Person.invented()
-    module = open_module(parse_backend(*backend), PUBLIC_TEST_KEYS)
+    setting, others = backend
+    proxy_key = str(others.pop("proxy_key", ""))
+    chosen = parse_backend(setting, others, proxy_key=proxy_key)
+    module = open_module(chosen, PUBLIC_TEST_KEYS, local={CALLER_KEY: CALLER.raw()})
     node = await start(module=module)
 
     card_id, holder = await _verified(node.client(), person)

@@ -22,11 +22,6 @@ from tests.support.node import Processes, environment
 from tests.support.source_tree import ROOT
 from tests.support.waiting import until
 
-DATABASE_AWAY = "8005"
-MOST_REPEATED = 3
-"""How often a load may find the database away for a moment: seen once, the cause never proven.
-0 has passed as well; a rotation that needs more is broken."""
-
 SEALED_BEFORE = """
 select (select count(*) from cards where substring(sealed_profile from 1 for 2) <> $1)
      + (select count(*) from applications where substring(sealed_secret from 1 for 2) <> $1)
@@ -46,7 +41,6 @@ class Load:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     people: list[Person] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    repeated: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -59,10 +53,6 @@ class Load:
         person = Person.invented()
         forms = [registration(person), registration(person.named("冒名样本"))]
         both = await client.all_at_once(REGISTER, forms)
-        while {reply.code for reply in both} == {DATABASE_AWAY}:
-            self.repeated += 1  # with the same numbers, as the table of return codes asks
-            await asyncio.sleep(0.2)
-            both = await client.all_at_once(REGISTER, forms)
         answered = [reply for reply in both if reply.code == "0000"]
         if len(answered) != 1:
             self.failures.append(f"registrations {[reply.code for reply in both]}")
@@ -117,7 +107,7 @@ async def test_a_rotation_killed_under_load_goes_on_and_nobody_is_lost(
     await until(lambda: len(load.people) >= more, seconds=60)
     await load.end()
     assert "going on with a rotation that was cut short" in log.read_text()
-    assert (load.failures, load.repeated <= MOST_REPEATED) == ([], True)
+    assert load.failures == [], demo.output.read_text("utf-8")
     assert await _all_are_known(load) == []
     assert await _under_old_keys(load) == 0
 

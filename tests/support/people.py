@@ -4,13 +4,15 @@ people     makes users at `node`, signs them in, and gives clients of their sess
 real       the same at a node in production mode, reached over TLS
 """
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
+import pyotp
 import pytest
 from argon2 import PasswordHasher
 
@@ -20,13 +22,25 @@ from openehc.console.api.guards import CSRF_HEADER
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import Refusal
-from openehc.people.model import Account, Credentials, Proof, Visit
+from openehc.people.captcha import DIGITS
+from openehc.people.model import Account, Credentials, Proof, SignedIn, Visit
 from openehc.people.open_session import Opening, OpenSession
+from openehc.people.passwords import hash_now
 from openehc.people.permissions import OF_ONE_INSTITUTION, Role
+from openehc.people.use_code import UseCode
 from openehc.people.user_store import NewUser, UserStore
 from tests.support.node import RunningNode, StartNode
 
+NOBODY_YET: Final = """
+alter table audit_records disable trigger user;
+truncate audit_records, users, sessions, approvals, sign_in_failures, once_values, sign_in_policy
+    restart identity;
+alter table audit_records enable trigger user;
+insert into sign_in_policy default values;
+"""
+
 PASSWORD: Final = "Invented-Pass-1"
+TOTP_SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 _CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _HASHED: Final = _CHEAP.hash(PASSWORD)
 _numbers: Final = itertools.count(1)
@@ -45,6 +59,12 @@ class PeopleAtNode:
         parts = self.node.parts
         self.users = UserStore(parts.database, parts.keys.sealer, SystemEntropy())
         self.trail = parts.trail
+
+    @classmethod
+    async def at(cls, node: RunningNode, stack: AsyncExitStack) -> "PeopleAtNode":
+        """At a node where nobody is yet; `stack` closes the clients."""
+        await node.parts.database.execute(NOBODY_YET)
+        return cls(node, stack)
 
     async def institution(self) -> int:
         """The demo hospital's number."""
@@ -72,6 +92,16 @@ class PeopleAtNode:
             await self.users.save_credentials(act.connection, made)  # notes an authenticator
         return await self.account(new.login)
 
+    async def user_with_password(self, *roles: Role) -> Account:
+        """A user whose password is hashed with the real cost."""
+        return await self.user(*roles, password=hash_now(PASSWORD))
+
+    async def at_once(
+        self, requests: Iterable[Coroutine[Any, Any, httpx.Response]]
+    ) -> list[httpx.Response]:
+        """The answers to requests that are sent at the same moment."""
+        return await asyncio.gather(*requests)
+
     async def account(self, login: str) -> Account:
         """The user as it is now."""
         found = await self.users.by_login(login)
@@ -95,20 +125,46 @@ class PeopleAtNode:
         assert answer.status_code == 201, answer.text
         return client
 
+    async def opened(self, account: Account, *, proof: Proof = Proof.CERTIFICATE) -> SignedIn:
+        """A session that no password was needed for."""
+        sessions = self.node.parts.console.state.sessions
+        opening = Opening(account, proof, await self.users.policy())
+        opened = await OpenSession(
+            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn, UseCode(self.users)
+        )(opening, Visit("127.0.0.1", self.node.clock.now()))
+        assert not isinstance(opened, Refusal)
+        return opened
+
+    def headers(self, signed: SignedIn) -> dict[str, str]:
+        """What a browser and its page send in a session."""
+        cookie = self.node.parts.console.state.cookie
+        return {"Cookie": f"{cookie}={signed.token}", CSRF_HEADER: signed.csrf}
+
     async def session(
         self, account: Account, *, proof: Proof = Proof.CERTIFICATE
     ) -> httpx.AsyncClient:
-        """A client of a session that no password was needed for."""
-        sessions = self.node.parts.console.state.sessions
-        opened = await OpenSession(
-            self.users, sessions.store, self.trail, SystemEntropy(), _no_turn
-        )(
-            Opening(account, proof, await self.users.policy()),
-            Visit("127.0.0.1", self.node.clock.now()),
-        )
-        assert not isinstance(opened, Refusal)
-        cookie = self.node.parts.console.state.cookie
-        return await self.client(cookies={cookie: opened.token}, headers={CSRF_HEADER: opened.csrf})
+        """A client of such a session."""
+        return await self.client(headers=self.headers(await self.opened(account, proof=proof)))
+
+    async def captcha(self, client: httpx.AsyncClient) -> dict[str, str]:
+        """A captcha with its right answer, as the sign-in form wants it."""
+        captcha_id = (await client.get("/api/captcha")).json()["captcha_id"]
+        number = int.from_bytes(self.node.parts.keys.indexer.card("captcha", captcha_id), "big")
+        return {"captcha_id": captcha_id, "answer": f"{number % 10**DIGITS:0{DIGITS}}"}
+
+    def code(self, secret: str = TOTP_SECRET) -> str:
+        """What an authenticator shows now."""
+        return pyotp.TOTP(secret).at(self.node.clock.now())
+
+    async def policy(self, **changes: Any) -> None:
+        """Set parameters of the policy."""
+        changed = replace(await self.users.policy(), **changes)
+        event = AuditEvent(
+            category=Category.ADMINISTRATION, action="policy.change", actor=SYSTEM,
+            at=self.node.clock.now(),
+        )  # fmt: skip
+        async with self.trail.act(event) as act:
+            assert await self.users.save_policy(act.connection, changed)
 
     async def records(self, action: str) -> list[dict[str, Any]]:
         """The audit records of an action, in the order of their times."""
@@ -135,11 +191,11 @@ async def sign_in(
 @pytest.fixture
 async def people(node: RunningNode) -> AsyncIterator[PeopleAtNode]:
     async with AsyncExitStack() as stack:
-        yield PeopleAtNode(node, stack)
+        yield await PeopleAtNode.at(node, stack)
 
 
 @pytest.fixture
 async def real(start: StartNode) -> AsyncIterator[PeopleAtNode]:
     node = await start(mode=KeyPurpose.DEBUGGING, public_url="https://ehc.example")
     async with AsyncExitStack() as stack:
-        yield PeopleAtNode(node, stack)
+        yield await PeopleAtNode.at(node, stack)

@@ -1,6 +1,7 @@
 """A card node, its front proxy and crypto machines, each as the processes that operators start.
 
 proxied     a demo node that knows the proxy only, a proxy before two machines
+standing    the same, shared by a test module, whose machines nobody touches
 machine_processes   starts further machines
 """
 
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -57,6 +59,12 @@ StartMachine = Callable[[], MachineProcess]
 @pytest.fixture
 def machine_processes() -> Iterator[StartMachine]:
     """Starts a machine with the public test keys; all are gone afterwards."""
+    with _machines() as start:
+        yield start
+
+
+@contextmanager
+def _machines() -> Iterator[StartMachine]:
     started: list[MachineProcess] = []
 
     def start() -> MachineProcess:
@@ -65,10 +73,12 @@ def machine_processes() -> Iterator[StartMachine]:
         started.append(machine)
         return machine
 
-    yield start
-    for machine in started:
-        if machine.process.poll() is None:
-            machine.kill()
+    try:
+        yield start
+    finally:
+        for machine in started:
+            if machine.process.poll() is None:
+                machine.kill()
 
 
 @dataclass(slots=True)
@@ -132,22 +142,42 @@ def trust(card: Path, proxy: Path, *, calls: str = "all") -> None:
 
 @pytest.fixture
 def proxied(machine_processes: StartMachine) -> Iterator[Proxied]:
+    with _proxied(machine_processes) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Proxied]:
+    with _machines() as start, _proxied(start) as nodes:
+        yield nodes
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder with a short path, through which the database's own user may pass."""
     parent = Path(tempfile.mkdtemp(prefix=f"ehc-{secrets.token_hex(2)}-"))
     parent.chmod(0o711)
-    machines = [machine_processes(), machine_processes()]
-    setting = "machine:" + ",".join(one.name for one in machines)
-    proxy = Processes(
-        node_folder(parent, "p"), free_port(), ("serve", "--roles", "crypto", "--crypto", setting)
-    )
-    url = f"proxy:http://127.0.0.1:{proxy.port}"
-    card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", url))
     try:
-        proxy.start()
-        trust(card.data, proxy.data)
-        card.start()
-        yield Proxied(card, proxy, machines)
+        yield parent
     finally:
-        for node in (card, proxy):
-            if hasattr(node, "process"):
-                node.stop()
         shutil.rmtree(parent)
+
+
+@contextmanager
+def _proxied(start: StartMachine) -> Iterator[Proxied]:
+    with own_folder() as parent:
+        machines = [start(), start()]
+        setting = "machine:" + ",".join(one.name for one in machines)
+        command = ("serve", "--roles", "crypto", "--crypto", setting)
+        proxy = Processes(node_folder(parent, "p"), free_port(), command)
+        url = f"proxy:http://127.0.0.1:{proxy.port}"
+        card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", url))
+        try:
+            proxy.start()
+            trust(card.data, proxy.data)
+            card.start()
+            yield Proxied(card, proxy, machines)
+        finally:
+            for node in (card, proxy):
+                if hasattr(node, "process"):
+                    node.stop()

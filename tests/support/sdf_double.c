@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 typedef uint32_t u32;
@@ -17,7 +18,7 @@ typedef unsigned char u8;
 
 enum {
     OK = 0, COMMFAIL = 0x01000003, OPENDEVICE = 0x01000005, OPENSESSION = 0x01000006,
-    KEYNOTEXIST = 0x01000008, ALGNOTSUPPORT = 0x01000009, STEPERR = 0x01000010,
+    KEYNOTEXIST = 0x01000008, ALGNOTSUPPORT = 0x01000009, STEPERR = 0x01000010, RANDERR = 0x01000017,
     NOBUFFER = 0x0100001C, INARGERR = 0x0100001D, OUTARGERR = 0x0100001E
 };
 enum { SM4_ECB = 0x401, SM3 = 1, INDICES = 32, DEVICES = 4, SESSIONS = 64, KEYS = 256 };
@@ -267,6 +268,22 @@ u32 SDF_ImportKeyWithKEK(
     NEED(algorithm == SM4_ECB, ALGNOTSUPPORT);
     NEED(index < INDICES && M.filled[index], KEYNOTEXIST);
     sm4_ecb(M.inner[index], 1, encrypted, 16, value);
+    return new_key(session, value, out);
+}
+
+u32 SDF_GenerateKeyWithKEK(
+    void *handle, u32 bits, u32 algorithm, u32 index, u8 *encrypted, u32 *size, void **out
+) {
+    u8 value[16];
+    ENTER(0);
+    Session *session = FIND(M.sessions, handle);
+    NEED(session && bits == 128, INARGERR);
+    NEED(encrypted && size && *size >= 16 && out, OUTARGERR);
+    NEED(algorithm == SM4_ECB, ALGNOTSUPPORT);
+    NEED(index < INDICES && M.filled[index], KEYNOTEXIST);
+    NEED(getrandom(value, 16, 0) == 16, RANDERR);
+    sm4_ecb(M.inner[index], 0, value, 16, encrypted);
+    *size = 16;
     return new_key(session, value, out);
 }
 

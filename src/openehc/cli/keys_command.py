@@ -3,7 +3,9 @@
 import click
 
 from openehc.cli.keys_caller import caller, proxy
+from openehc.cli.keys_certificates import cert
 from openehc.cli.keys_changing import erase, passphrase, retire, rotate
+from openehc.cli.keys_device import device
 from openehc.cli.keys_filling import fill, generate, split
 from openehc.cli.keys_looking import check, show
 from openehc.cli.keys_machines import machines
@@ -19,7 +21,7 @@ def keys() -> None:
 
 _COMMANDS = (
     show, check, generate, split, fill, passphrase, rotate, retire, erase,
-    caller, proxy, machines,
+    device, caller, proxy, machines, cert,
 )  # fmt: skip
 for _command in _COMMANDS:
     keys.add_command(_command)

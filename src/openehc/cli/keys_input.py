@@ -19,6 +19,7 @@ from openehc.crypto.ceremony import (
     key_of_shares,
     read_sheet,
 )
+from openehc.crypto.certificates.errors import CertificateRefused
 from openehc.crypto.keyfile import KeyFileError
 from openehc.crypto.shares import (
     Component,
@@ -30,6 +31,7 @@ from openehc.crypto.shares import (
     read_component,
     read_share,
 )
+from openehc.crypto.sm2 import Sm2Error
 from openehc.kernel.refusal import PlatformError
 from openehc.proxy.rules import UnfitCaller
 from openehc.proxy.store import KeyTaken
@@ -37,10 +39,12 @@ from openehc.wiring.crypto_backend import WrongBackend
 from openehc.wiring.filling import FillingRefused
 from openehc.wiring.rotation import RotationRefused
 from openehc.wiring.settings import Settings, WrongSettings, read_settings
+from openehc.wiring.small_authority import AuthorityRefused
 
 _TROUBLE: Final = (
     KeyFileError, ShareError, FillingRefused, RotationRefused, PlatformError, WrongSettings,
-    WrongNumber, UnfitCaller, KeyTaken, WrongBackend, OSError,
+    WrongNumber, UnfitCaller, KeyTaken, WrongBackend, CertificateRefused,
+    AuthorityRefused, Sm2Error, OSError,
 )  # fmt: skip
 _TYPE_AGAIN: Final = (ShareMistyped, ShareDamaged, ShareRepeated, ShareOfAnotherSet)
 

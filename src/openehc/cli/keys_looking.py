@@ -10,7 +10,7 @@ from openehc.crypto.ceremony import check_values_of
 from openehc.crypto.keyfile import open_key_file, read_header
 from openehc.crypto.module.soft import is_public_test_key
 from openehc.kernel.clock import CHINA
-from openehc.wiring.filling import PAGE, page_of, read_page
+from openehc.wiring.filling import PAGE, keep_page, page_of_module, read_page
 
 
 @click.command()
@@ -40,21 +40,30 @@ def show(data: Path) -> None:
 
 @click.command()
 @data_option
+@click.option("--crypto", help="Ask this crypto module instead of the one in node.toml.")
 @click.option(
     "--with", "other", type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Compare with this page instead of the one in the node's folder.",
 )  # fmt: skip
-def check(data: Path, other: Path | None) -> None:
-    """Print the ids of an invented person and compare them with the page of the filling.
+@click.option(
+    "--keep", flag_value="yes",
+    help="Keep the page instead, for keys that were filled into a device: once, at the filling.",
+)  # fmt: skip
+def check(data: Path, crypto: str | None, other: Path | None, keep: str | None) -> None:
+    """Print the ids that the crypto module makes of an invented person, and compare them.
 
+    The module is the one that the node uses: software, machines, a library, the front proxy.
     材料二 附录A 5.1 no 6: the same person under the same keys has the same ids.
     """
     with told_in_one_line():
-        settings = settings_of(data)
+        settings = settings_of(data, crypto=crypto)
         keys = open_key_file(settings.key_file, passphrase_of(settings))
-        page = page_of(keys)
+        page = page_of_module(settings, keys)
         for name, value in page.fields().items():
             click.echo(f"{name:<17}{value}")
+        if keep:
+            click.echo(f"Kept: {keep_page(settings, page)}")
+            return
         differences = page.differences(read_page(other or settings.data / PAGE))
     if differences:
         raise click.ClickException(f"not as at the filling: {', '.join(differences)}")

@@ -11,8 +11,9 @@ import click
 from openehc.access.numbers import WrongNumber
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyFileError, KeyPurpose
+from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import PlatformError
-from openehc.wiring.creating import create_node
+from openehc.wiring.creating import create_node, write_private
 from openehc.wiring.demo import (
     ORG_CODE,
     PROFILE,
@@ -23,6 +24,8 @@ from openehc.wiring.demo import (
     write_profile,
 )
 from openehc.wiring.demo_people import fill_people
+from openehc.wiring.first_administrators import FILE as ADMINISTRATORS_FILE
+from openehc.wiring.first_administrators import make_administrators, take_in
 from openehc.wiring.first_people import with_people
 from openehc.wiring.running import (
     database_of,
@@ -66,8 +69,17 @@ host_option = click.option("--host", help="Address to listen on; 127.0.0.1.")
     "--passphrase-file", type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Holds the passphrase of the key file; asked for when absent.",
 )  # fmt: skip
-def init(data: Path, ehcin: str, mode: str, passphrase_file: Path | None) -> None:
-    """Make a new node: its sealed keys and its settings."""
+@click.option(
+    "--administrators-file", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the one-time passwords of the administrators there (mode 0600), not to the screen.",
+)  # fmt: skip
+def init(
+    data: Path, ehcin: str, mode: str, passphrase_file: Path | None,
+    administrators_file: Path | None,
+) -> None:  # fmt: skip
+    """Make a new node: its sealed keys, its settings, its three administrators."""
+    if administrators_file and administrators_file.exists():
+        raise click.ClickException(f"{administrators_file} exists: it is never overwritten")
     if passphrase_file:
         passphrase = _passphrase_in(passphrase_file)
     else:
@@ -77,9 +89,23 @@ def init(data: Path, ehcin: str, mode: str, passphrase_file: Path | None) -> Non
             data, ehcin=ehcin, mode=KeyPurpose(mode), passphrase=passphrase,
             passphrase_file=str(passphrase_file.absolute()) if passphrase_file else None,
         )  # fmt: skip
+        passwords = make_administrators(data, SystemEntropy())
     except _TROUBLE as trouble:
         raise click.ClickException(str(trouble)) from None
     click.echo(f"Node {ehcin} is made in {data}. Run it with: ehc serve --data {data}")
+    _tell_passwords(passwords, administrators_file)
+
+
+def _tell_passwords(passwords: dict[str, str], file: Path | None) -> None:
+    """Once, to the screen or into a file for its owner alone."""
+    lines = "".join(f"  {login:<12}{password}\n" for login, password in passwords.items())
+    click.echo("Its three administrators and their one-time passwords; three people, please:")
+    if file:
+        write_private(file, lines)
+        click.echo(f"  in {file}")
+    else:
+        click.echo(lines, nl=False)
+    click.echo("They change them and enrol an authenticator at the first sign-in.")
 
 
 @click.command()
@@ -99,6 +125,8 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
         passphrase = _passphrase(settings)
         with orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
+            if (data / ADMINISTRATORS_FILE).exists():
+                with_people(settings, passphrase, dsn, lambda first: take_in(first, data))
             with workers_database(settings, dsn) as workers_dsn:
                 run_workers(
                     settings, passphrase, workers_dsn,

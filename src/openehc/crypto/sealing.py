@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from openehc.crypto.sm3 import hmac_sm3
+from openehc.crypto.sm3 import hmac_sm3_under
 from openehc.crypto.sm4 import NONCE_SIZE, GcmCipher, SealBroken
 from openehc.kernel.ids import Entropy
 
@@ -86,13 +86,13 @@ class BlindIndexer:
     prefix and the parts by their lengths. Callers normalise before they ask.
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_keyed",)
 
     def __init__(self, key: bytes) -> None:
         """`key` has 16 bytes or more; raises ValueError otherwise."""
         if len(key) < _SHORTEST_INDEX_KEY:
             raise ValueError(f"a blind index key has {_SHORTEST_INDEX_KEY} bytes or more")
-        self._key = key
+        self._keyed = hmac_sm3_under(key)
 
     def __repr__(self) -> str:
         """Nothing of the key."""
@@ -117,4 +117,4 @@ class BlindIndexer:
     def _index(self, kind: bytes, *parts: str) -> bytes:
         fields = [part.encode() for part in parts]
         lengthed = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
-        return hmac_sm3(self._key, kind + b"\0" + lengthed)[:INDEX_SIZE]
+        return self._keyed(kind + b"\0" + lengthed)[:INDEX_SIZE]

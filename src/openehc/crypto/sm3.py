@@ -53,6 +53,18 @@ def _hashlib_keyed(key: bytes, data: bytes) -> bytes:
     return hmac.digest(key, data, "sm3")
 
 
+def hashlib_under(key: bytes) -> Callable[[bytes], bytes]:
+    """`HASHLIB.keyed` under one key that is used often."""
+    copy = hmac.new(key, digestmod="sm3").copy
+
+    def keyed(data: bytes) -> bytes:
+        context = copy()
+        context.update(data)
+        return context.digest()
+
+    return keyed
+
+
 def _library_digest(data: bytes) -> bytes:
     context = hashes.Hash(hashes.SM3())
     context.update(data)
@@ -63,6 +75,18 @@ def _library_keyed(key: bytes, data: bytes) -> bytes:
     context = library_hmac.HMAC(key, hashes.SM3())
     context.update(data)
     return context.finalize()
+
+
+def library_under(key: bytes) -> Callable[[bytes], bytes]:
+    """`CRYPTOGRAPHY.keyed` under one key that is used often."""
+    copy = library_hmac.HMAC(key, hashes.SM3()).copy
+
+    def keyed(data: bytes) -> bytes:
+        context = copy()
+        context.update(data)
+        return context.finalize()
+
+    return keyed
 
 
 HASHLIB: Final = Sm3Backend("hashlib", _hashlib_digest(), _hashlib_keyed)
@@ -91,6 +115,9 @@ sm3: Final = _BACKEND.digest
 
 hmac_sm3: Final = _BACKEND.keyed
 """`hmac_sm3(key, data)`: HMAC-SM3 of `data` under a key of any length, 32 bytes."""
+
+hmac_sm3_under: Final = hashlib_under if _BACKEND is HASHLIB else library_under
+"""`hmac_sm3_under(key)(data)`: the same, with the key made ready once."""
 
 
 def sm3_upper(data: bytes) -> str:

@@ -60,6 +60,14 @@ class AdmitTry:
             return locked_out(policy)
         return CountedTry(ours, theirs, last_for_login=count == policy.lock_after)
 
+    async def from_address(self, *, policy: Policy, visit: Visit) -> CountedTry | Refusal:
+        """The same for proofs that cannot be guessed: counted against the address alone."""
+        theirs = subject("address", visit.address)
+        after = await self.store.count_try([theirs], now=visit.now, window=policy.lock)
+        if after[theirs].failures > policy.address_failures:
+            return locked_out(policy)
+        return CountedTry(b"", theirs, last_for_login=False)
+
     async def _solved(self, answer: Answer | None, visit: Visit) -> bool:
         return answer is not None and await self.captchas.solved(answer, visit)
 

@@ -32,7 +32,8 @@ NO_INSTITUTION = Refusal(
 class UserToMake:
     """A new user; roles only where the machine's own operator makes one.
 
-    Without a `password` an initial one is made, which has to be changed at once.
+    Without a `password` an initial one is made, which has to be changed at once; so has
+    one that is handed in as its `password_hash`.
     """
 
     login: str
@@ -40,6 +41,7 @@ class UserToMake:
     roles: frozenset[Role] = frozenset()
     institution_id: int | None = None
     password: str = field(default="", repr=False)
+    password_hash: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class MakeUser:
             return Refusal(Reason.INPUT_WRONG, faults=faults)
         password = asked.password or initial_password(self.entropy)
         try:
-            hashed = await self.vault.hashed(password)
+            hashed = asked.password_hash or await self.vault.hashed(password)
         except TooManySignIns:
             return BUSY
         event = AuditEvent(

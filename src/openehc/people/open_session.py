@@ -18,6 +18,7 @@ from openehc.people.ports import Sealing
 from openehc.people.rules import refusal_of_user, sessions_allowed
 from openehc.people.session_store import SessionStore
 from openehc.people.tokens import csrf_of, new_token, token_hash
+from openehc.people.use_code import UseCode, UsedCode
 from openehc.people.user_store import UserStore
 
 REFUSED: Final = Refusal(
@@ -25,14 +26,6 @@ REFUSED: Final = Refusal(
     "Login, password or other proof is wrong.",
 )  # fmt: skip
 """The one answer to every wrong proof, whoever it was for."""
-
-
-@dataclass(frozen=True, slots=True)
-class UsedCode:
-    """The second factor that came along: a time step, or the hash of a recovery code."""
-
-    step: int | None = None
-    recovery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +48,7 @@ class OpenSession:
     trail: AuditTrail
     entropy: Entropy
     sealing: Sealing
+    use_code: UseCode
 
     async def __call__(self, opening: Opening, visit: Visit) -> SignedIn | Refusal:
         """The session with its token, which is kept nowhere; refused when the code was used."""
@@ -67,7 +61,7 @@ class OpenSession:
             held = await self.users.locked(act.connection, user.user_id)
             if held is None or refusal_of_user(held.user, policy=opening.policy, now=visit.now):
                 return act.refused(REFUSED)
-            if opening.code and not await self._used_up(act, held, opening.code):
+            if opening.code and not await self.use_code(act, held, opening.code):
                 act.tell(after={"why": "code-used-before"})
                 return act.refused(REFUSED)
             return await self._opened(act, replace(opening, account=held), visit)
@@ -95,15 +89,3 @@ class OpenSession:
         )  # fmt: skip
         opened = replace(session, session_id=number)
         return SignedIn(user, opened, csrf_of(token), token)
-
-    async def _used_up(self, act: Act, account: Account, code: UsedCode) -> bool:
-        if code.step is not None:
-            return await self.users.use_totp_step(act.connection, account.user.user_id, code.step)
-        secrets = account.credentials
-        if code.recovery not in secrets.recovery:
-            return False
-        left = tuple(one for one in secrets.recovery if one != code.recovery)
-        await self.users.save_credentials(
-            act.connection, replace(account, credentials=replace(secrets, recovery=left))
-        )
-        return True

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from openehc.audit.model import Actor
 from openehc.crypto.certificates.certificate import Certificate
+from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.refusal import Refusal
 
 
@@ -32,8 +35,26 @@ class Executor(Protocol):
         """Do it once, recording it in the audit trail; None when it was done."""
 
 
-class CertificateCheck(Protocol):
-    """Whether a certificate may be relied on to log in, now."""
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """With what the platform proves itself to whoever signs in (附录F 4.1 (4), (5))."""
 
-    def __call__(self, certificate: Certificate) -> None:
-        """Nothing when it may; raises `CertificateRefused` by its reason."""
+    certificate: Certificate
+    key: Sm2PrivateKey = field(repr=False)
+
+
+class Trust(Protocol):
+    """Which certificates may sign in, and the platform's own."""
+
+    async def check(self, certificate: Certificate, *, now: datetime) -> None:
+        """Nothing when it may be relied on; raises `CertificateRefused` by its reason."""
+
+    async def server(self) -> ServerIdentity | None:
+        """The platform's own; None when none was set up. Raises `CertificateRefused`."""
+
+
+class GatewayKey(Protocol):
+    """What checks the signature of the authenticating gateway."""
+
+    def holds(self, signature: bytes, *, text: bytes) -> bool:
+        """Whether the gateway signed this text."""

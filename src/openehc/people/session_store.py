@@ -81,10 +81,10 @@ class SessionStore:
         await self._database.execute(sql.SEE_SESSION, session_id, at)
 
     async def prove(
-        self, connection: Transaction, session_id: int, *, at: datetime, by: Proof
+        self, connection: Transaction, session_id: int, *, at: datetime, by: Proof | None = None
     ) -> None:
-        """The person proved themselves again."""
-        await connection.execute(sql.PROVE_SESSION, session_id, at, by.value)
+        """The person proved themselves again; `by` where that makes the session worth more."""
+        await connection.execute(sql.PROVE_SESSION, session_id, at, by.value if by else None)
 
     async def delete(self, connection: Transaction, session_id: int) -> bool:
         """End one; whether it was there."""
@@ -99,8 +99,9 @@ class SessionStore:
         return len(await connection.fetch(sql.DELETE_OTHERS, user_id, kept))
 
     async def delete_over(self, connection: Transaction, policy: Policy, now: datetime) -> None:
-        """Forget sessions whose time is over."""
+        """Forget sessions and failed tries whose time is over."""
         await connection.execute(sql.DELETE_OVER, now - policy.idle, now - policy.longest)
+        await connection.execute(sql.FORGET_OLD_FAILURES, now - policy.lock)
 
     async def listed(
         self, policy: Policy, now: datetime, listing: Listing
@@ -137,10 +138,6 @@ class SessionStore:
         """Nothing is held against the login any more, and this try not against the address."""
         await connection.execute(sql.UNCOUNT_FAILURE, [address])
         await connection.execute(sql.FORGET_FAILURES, login)
-
-    async def forget_old_tries(self, before: datetime) -> None:
-        """Forget what counts no longer."""
-        await self._database.execute(sql.FORGET_OLD_FAILURES, before)
 
     # ------------------------------------------------------------ values that count once
 

@@ -13,12 +13,13 @@ from openehc.people.admit_try import AdmitTry, CountedTry
 from openehc.people.captcha import Answer
 from openehc.people.events import actor_of, security
 from openehc.people.model import Account, Proof, SignedIn, Visit
-from openehc.people.open_session import REFUSED, Opening, OpenSession, UsedCode
+from openehc.people.open_session import REFUSED, Opening, OpenSession
 from openehc.people.passwords import PasswordVault, TooManySignIns
 from openehc.people.policy import Policy
 from openehc.people.rules import login_of, refusal_of_user
 from openehc.people.session_store import SessionStore
 from openehc.people.totp import recovery_hash, step_of
+from openehc.people.use_code import UsedCode
 from openehc.people.user_store import UserStore
 
 BUSY: Final = Refusal(

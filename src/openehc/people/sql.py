@@ -116,7 +116,7 @@ returning session_id
 SEE_SESSION: Final = "update sessions set seen_at = $2 where session_id = $1 and seen_at < $2"
 
 PROVE_SESSION: Final = """
-update sessions set proved_at = $2, proved_by = $3 where session_id = $1
+update sessions set proved_at = $2, proved_by = coalesce($3, proved_by) where session_id = $1
 """
 
 DELETE_SESSION: Final = "delete from sessions where session_id = $1"
@@ -197,3 +197,43 @@ USE_ONCE: Final = """
 update once_values set uses_left = uses_left - 1
  where value_hash = $1 and kind = $2 and expires_at > $3 and uses_left > 0
 """
+
+# ---------------------------------------------------------------- approvals
+
+_APPROVAL: Final = (
+    "a.approval_id, a.kind, a.parameters, a.reason, a.requested_by, r.login as requester, "
+    "a.requested_from, a.requested_at, a.expires_at, a.state, a.decided_by, d.login as decider, "
+    "a.decided_at, a.decision_reason, a.outcome"
+)
+_APPROVALS: Final = (
+    "from approvals a join users r on r.user_id = a.requested_by "
+    "left join users d on d.user_id = a.decided_by"
+)
+
+INSERT_APPROVAL: Final = """
+insert into approvals (kind, parameters, reason, requested_by, requested_from, requested_at,
+                       expires_at)
+select $1, $2, $3, $4, $5, $6, $7
+ where (select count(*) from approvals
+         where requested_by = $4 and state = 'waiting' and expires_at > $6) < $8
+returning approval_id
+"""
+
+APPROVAL_BY_ID: Final = f"select {_APPROVAL} {_APPROVALS} where a.approval_id = $1"
+
+APPROVAL_LOCKED: Final = f"{APPROVAL_BY_ID} for update of a"
+
+DECIDE_APPROVAL: Final = """
+update approvals set state = $2, decided_by = $3, decided_at = $4, decision_reason = $5
+ where approval_id = $1 and state = 'waiting'
+"""
+
+FINISH_APPROVAL: Final = """
+update approvals set state = $2, outcome = $3 where approval_id = $1 and state = 'approved'
+"""
+
+_FITTING: Final = " where ($1::text is null or a.state = $1) and a.kind = any($2::text[])"
+
+LIST_APPROVALS: Final = f"select {_APPROVAL} {_APPROVALS}{_FITTING}"
+
+COUNT_APPROVALS: Final = f"select count(*) from approvals a{_FITTING}"

@@ -19,6 +19,9 @@ from openehc.storage.errors import StatementRefused, UniqueViolation
 from openehc.storage.listing import Listing
 from openehc.storage.pool import Database, Transaction
 
+UserListing = Listing
+"""How a list of users is ordered and cut."""
+
 _FOREIGN_KEY: Final = "23503"
 
 

@@ -150,9 +150,9 @@ class AnswerCalls:
         except (UnfitIdentity, ValueError):
             return Failed(Fault.UNFIT)
         except CryptoModuleDown as failure:
-            self.trouble.tell(f"{made.call} of {caller.name} failed: {failure}")
+            self.trouble.tell(f"{made.call} of {caller.name} failed", detail=str(failure))
         except Exception as failure:  # noqa: BLE001 (a text might quote what was asked)
-            self.trouble.tell(f"{made.call} of {caller.name}: {type(failure).__name__}")
+            self.trouble.tell(f"{made.call} of {caller.name}", detail=type(failure).__name__)
         return Failed(Fault.DOWN)
 
 

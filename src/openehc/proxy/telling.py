@@ -23,8 +23,8 @@ class TroubleLines:
     _told_at: dict[str, float] = field(default_factory=dict)
     _passed_over: dict[str, int] = field(default_factory=dict)
 
-    def tell(self, sentence: str) -> None:
-        """Log it unless it was told a moment ago."""
+    def tell(self, sentence: str, *, detail: str = "") -> None:
+        """Log it unless it was told a moment ago, whatever the detail was then."""
         now = monotonic()
         if now - self._told_at.get(sentence, -PAUSE_SECONDS) < PAUSE_SECONDS:
             self._passed_over[sentence] = self._passed_over.get(sentence, 0) + 1
@@ -33,10 +33,10 @@ class TroubleLines:
             self._told_at.clear()
             self._passed_over.clear()
         self._told_at[sentence] = now
-        _log.warning("%s (%d more since)", sentence, self._passed_over.pop(sentence, 0))
+        more = self._passed_over.pop(sentence, 0)
+        _log.warning("%s (%d more since)", f"{sentence}: {detail}" if detail else sentence, more)
 
     def tell_denial(self, denial: Denial, *, source: Address | None) -> None:
         """Log why a message got no answer."""
         who = denial.caller or "somebody unknown"
-        detail = f" ({denial.detail})" if denial.detail else ""
-        self.tell(f"refused {who} at {source}: {denial.reason.value}{detail}")
+        self.tell(f"refused {who} at {source}: {denial.reason.value}", detail=denial.detail)

@@ -140,9 +140,11 @@ class Batch:
         )
 
     async def _drain(self, lane: "_Lane") -> None:
-        await asyncio.sleep(0)  # what the sockets hold at this moment travels too
-        self._waking = False
         try:
+            try:
+                await asyncio.sleep(0)  # what the sockets hold at this moment travels too
+            finally:
+                self._waking = False
             while batch := self._taken():
                 if self._waiting and self._idle and not self._waking:
                     self._wake()

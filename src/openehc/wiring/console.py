@@ -17,11 +17,13 @@ from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
+from openehc.people.approval_kinds import ApprovalKinds
 from openehc.storage.pool import Database
 from openehc.wiring.console_audit import audit_routers
-from openehc.wiring.people import build_people
+from openehc.wiring.people import PeopleParts, build_people
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
+from openehc.wiring.trust_folder import TrustFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +41,26 @@ class ConsoleParts:
     keys: KeyRing
     trail: AuditTrail
     local: Mapping[str, bytes]
+    trust: TrustFolder
 
 
 def build_console(parts: ConsoleParts) -> FastAPI:
     """The application with every router."""
-    people = build_people(
-        parts.settings, parts.database, parts.keys,
-        trail=parts.trail, clock=parts.clock, entropy=parts.entropy,
-    )  # fmt: skip
-    app = build_api(
-        sessions=people.sessions,
-        routers=[
-            *people_routers(people),
-            *audit_routers(parts.database, parts.trail, parts.clock, parts.local),
-        ],
-    )
+    people = build_people(people_parts(parts), approval_kinds=ApprovalKinds(()))
+    audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
+    app = build_api(sessions=people.sessions, routers=[*people_routers(people), *audit])
+    app.state.approval_kinds = people.approval_kinds
+    app.state.proxies = parts.settings.proxies
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
+
+
+def people_parts(parts: ConsoleParts) -> PeopleParts:
+    """What people are built from."""
+    return PeopleParts(
+        settings=parts.settings, database=parts.database, clock=parts.clock,
+        entropy=parts.entropy, keys=parts.keys, trail=parts.trail, trust=parts.trust,
+    )  # fmt: skip
 
 
 def plain_on_this_machine(settings: Settings) -> bool:

@@ -19,13 +19,19 @@ from openehc.crypto.module.frames import Dialect, MachineKeys
 from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.machine_pool import MachineAddress, MachineSettings
 from openehc.crypto.module.port import CryptoModule
-from openehc.crypto.module.sdf import SdfCryptoModule
-from openehc.crypto.module.sdf_device import KeyByIndex, SdfSettings
+from openehc.crypto.module.sdf import (
+    KeyAccess,
+    KeyByIndex,
+    KeyUnderKek,
+    SdfCryptoModule,
+    SdfSettings,
+)
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
 from openehc.crypto.remote.connection import ProxyAddress
 from openehc.crypto.remote.lane import Party
 from openehc.crypto.remote.module import ProxyCryptoModule
 from openehc.crypto.sm2 import KeyMalformed, Sm2PrivateKey, Sm2PublicKey
+from openehc.crypto.sm4 import KEY_SIZE
 
 DEFAULT_PORT: Final = 8018
 _LARGEST_PORT: Final = 65_535
@@ -54,13 +60,20 @@ class WrongBackend(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KeyPlaces:
-    """Where a device keeps the keys and how it wants to be asked; defaults of SJJ1310 machines."""
+    """Where a device keeps the keys and how it wants to be asked; defaults of SJJ1310 machines.
+
+    A library may be given a key that lies outside, in hex as its device encrypted it under the
+    key `kek_index` (`ehc keys device`); then the index of that key counts for nothing.
+    """
 
     safe_index: int = 104
     protect_index: int = 105
     key_type: str = "00A"
     encrypt_padding: str = "02"
     decrypt_padding: str = "05"
+    kek_index: int = 0
+    safe_under_kek: str = ""
+    protect_under_kek: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,8 @@ def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: str) -> C
     try:
         where = KeyPlaces(**(places or {}))  # type: ignore[arg-type] # checked by the dialect below
         _dialect(where)
+        for key in filter(None, (where.safe_under_kek, where.protect_under_kek)):
+            encrypted_key(key)
     except (TypeError, ValueError) as wrong:
         raise WrongBackend(f"crypto: {wrong}") from None
     if text == Kind.SOFT:
@@ -179,11 +194,28 @@ def open_module(
         return SdfCryptoModule(
             backend.library,
             settings=SdfSettings(
-                safe_key=KeyByIndex(places.safe_index),
-                protect_key=KeyByIndex(places.protect_index),
+                safe_key=_access(places, places.safe_under_kek, places.safe_index),
+                protect_key=_access(places, places.protect_under_kek, places.protect_index),
             ),
         )
     return SoftCryptoModule(keys)
+
+
+def _access(places: KeyPlaces, encrypted: str, index: int) -> KeyAccess:
+    if encrypted:
+        return KeyUnderKek(places.kek_index, encrypted_key(encrypted))
+    return KeyByIndex(index)
+
+
+def encrypted_key(text: str) -> bytes:
+    """A key as a device encrypted it, 32 hex digits; raises `WrongBackend`."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_SIZE:
+        raise WrongBackend("a key under a KEK has 32 hex digits")
+    return key
 
 
 async def close_module(module: CryptoModule) -> None:

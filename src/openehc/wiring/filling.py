@@ -33,6 +33,7 @@ from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import PlatformError
 from openehc.storage.pool import Database
 from openehc.wiring.creating import write_private
+from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.rotation_database import running_dsn
 from openehc.wiring.rotation_worker import SILENT_SECONDS
 from openehc.wiring.settings import Settings
@@ -104,6 +105,29 @@ def held_key(keys: NodeKeys, name: KeyName) -> bytes:
 def page_of(keys: NodeKeys) -> FillingPage:
     """What these keys make of the invented person, in software."""
     return asyncio.run(filling_page(SoftCryptoModule(keys.module)))
+
+
+def page_of_module(settings: Settings, keys: NodeKeys) -> FillingPage:
+    """What the crypto module that the node uses makes of the invented person."""
+
+    async def ask() -> FillingPage:
+        module = open_module(settings.crypto, keys.module, local=keys.local)
+        try:
+            return await filling_page(module)
+        finally:
+            await close_module(module)
+
+    return asyncio.run(ask())
+
+
+def keep_page(settings: Settings, page: FillingPage) -> Path:
+    """Keep the page of keys that were filled into a device; raises FillingRefused over another."""
+    path = settings.data / PAGE
+    if path.exists():
+        raise FillingRefused(f"{path} is there: move it away first")
+    told = {"ehcin": settings.ehcin, "filled_at": None, **page.fields()}
+    write_private(path, json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+    return path
 
 
 def write_page(settings: Settings, keys: NodeKeys) -> Path:

@@ -32,6 +32,10 @@ _MANY: Final = 1000
 INSTITUTION: Final = "select institution_id from institutions where org_code = $1"
 
 
+Work = Callable[["FirstPeople"], Coroutine[Any, Any, Result]]
+"""Something to be done about the users."""
+
+
 @dataclass(frozen=True, slots=True)
 class FirstPeople:
     """Makes, settles and resets users as the platform itself."""
@@ -91,10 +95,7 @@ def first_people(database: Database, keys: KeyRing, clock: Clock) -> FirstPeople
     )  # fmt: skip
 
 
-def with_people(
-    settings: Settings, passphrase: str, dsn: str,
-    work: Callable[[FirstPeople], Coroutine[Any, Any, Result]],
-) -> Result:  # fmt: skip
+def with_people(settings: Settings, passphrase: str, dsn: str, work: Work[Result]) -> Result:
     """Run `work` on the users, outside any worker."""
 
     def read() -> Any:  # noqa: ANN401 (what KeyRing reads)

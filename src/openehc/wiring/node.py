@@ -56,6 +56,8 @@ from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
+from openehc.wiring.trust_folder import FOLDER as TRUST_FOLDER
+from openehc.wiring.trust_folder import TrustFolder
 
 DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
 PHOTO_METHODS = frozenset({
@@ -143,6 +145,7 @@ class _Base:
     keys: KeyRing
     local: Mapping[str, bytes]
     filled_at: datetime | None
+    trust: TrustFolder
 
 
 async def start_node(
@@ -202,6 +205,7 @@ async def _base(
         keys=ring,
         local=keys.local,
         filled_at=keys.filled_at,
+        trust=TrustFolder(settings.data / TRUST_FOLDER, passphrase),
     )
 
 
@@ -247,7 +251,7 @@ def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
-        keys=base.keys, trail=trail, local=base.local,
+        keys=base.keys, trail=trail, trust=base.trust, local=base.local,
     )  # fmt: skip
 
 

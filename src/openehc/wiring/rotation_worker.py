@@ -21,6 +21,7 @@ from uuid import UUID
 from openehc.crypto.keyfile import KeyFileError
 from openehc.crypto.node_keys import NodeKeys
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
+from openehc.crypto.sm3 import hmac_sm3_under
 from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import CryptoModuleDown, PlatformError
 from openehc.storage.pool import Database
@@ -136,7 +137,7 @@ class ChangeableIndexer(BlindIndexer):
 
     def use(self, keys: tuple[bytes, ...]) -> None:
         """Index under the first key from now on; the others are looked for as well."""
-        self._key = keys[0]
+        self._keyed = hmac_sm3_under(keys[0])
         self.others = tuple(BlindIndexer(key) for key in keys[1:])
 
 

@@ -19,6 +19,9 @@
     key_type = "00A"
     encrypt_padding = "02"
     decrypt_padding = "05"
+    kek_index = 9                  # a library whose keys lie outside: `ehc keys device`
+    safe_under_kek = "32 hex digits"
+    protect_under_kek = "32 hex digits"
 
     [codes]
     supplement = "warn"            # static codes: off, warn, require
@@ -30,6 +33,11 @@
     checkpoint_seconds = 60        # how often the node signs how far its audit records are
     checkpoint_file = ""           # a copy outside the database, e.g. on another machine's disk
 
+    [console]
+    proxies = ["10.0.0.5"]         # whose X-Forwarded-For tells where people come from
+    gateway_addresses = ["10.0.0.6"] # authenticating gateways (材料一 附录F 4.2)
+    gateway_key_file = "gateway.key" # relative to the data folder
+
 The file is for its owner alone, since a DSN may hold a password; the keys are in `keys.json`.
 """
 
@@ -37,6 +45,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,12 +72,13 @@ _SECTIONS: Final = {
     "messages": ("window_minutes",),
     "crypto": (
         "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
-        "decrypt_padding",
+        "decrypt_padding", "kek_index", "safe_under_kek", "protect_under_kek",
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
     ),
     "audit": ("checkpoint_seconds", "checkpoint_file"),
+    "console": ("proxies", "gateway_addresses", "gateway_key_file"),
 }  # fmt: skip
 
 
@@ -98,6 +108,9 @@ class Settings:
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
     checkpoint_seconds: float = 60.0
     checkpoint_file: Path | None = None
+    proxies: frozenset[str] = frozenset()
+    gateway_addresses: frozenset[str] = frozenset()
+    gateway_key_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -177,6 +190,8 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
         told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
     if read.get("checkpoint_file"):
         told["checkpoint_file"] = path.parent.absolute() / read["checkpoint_file"]
+    if "gateway_key_file" in read:
+        told["gateway_key_file"] = path.parent.absolute() / read["gateway_key_file"]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
     told["crypto"] = _crypto(read, path)
@@ -257,6 +272,12 @@ def _table_of(read: Callable[[object], Any]) -> Callable[[object], dict[str, Any
     return table
 
 
+def _addresses(value: object) -> frozenset[str]:
+    if not isinstance(value, list):
+        raise ValueError('a list like ["10.0.0.5"] is expected')  # noqa: TRY004 (a setting)
+    return frozenset(str(ip_address(_text(item))) for item in value)
+
+
 def _node_number(value: object) -> str:
     return parse_ehcin(_text(value))
 
@@ -276,19 +297,20 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "key_type": _text,
     "encrypt_padding": _text,
     "decrypt_padding": _text,
+    "kek_index": _whole_number,
+    "safe_under_kek": _text,
+    "protect_under_kek": _text,
     "supplement": _policy,
     "supplement_by_treatment": _table_of(_policy),
     "legacy_channels": _table_of(_node_number),
     "public_account_qrcode": _text,
+    "proxies": _addresses,
+    "gateway_addresses": _addresses,
+    "gateway_key_file": _text,
     "checkpoint_seconds": _checkpoint_seconds,
     "checkpoint_file": _text,
 }
 _TAKEN_OVER: Final = (
-    "ehcin",
-    "dsn",
-    "owner_dsn",
-    "public_url",
-    "public_account_qrcode",
-    "legacy_channels",
-    "checkpoint_seconds",
-)
+    "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
+    "proxies", "gateway_addresses", "checkpoint_seconds",
+)  # fmt: skip

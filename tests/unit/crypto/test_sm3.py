@@ -1,5 +1,7 @@
 """SM3: both backends, and what happens when one or all are missing."""
 
+from collections.abc import Callable
+
 import pytest
 
 from openehc.crypto.sm3 import (
@@ -8,6 +10,8 @@ from openehc.crypto.sm3 import (
     Sm3Backend,
     Sm3Missing,
     first_working,
+    hashlib_under,
+    library_under,
     sm3,
     sm3_upper,
 )
@@ -48,6 +52,17 @@ def test_every_backend_makes_the_mac_of_an_independent_implementation(
     key = bytes(range(key_size))
 
     assert backend.keyed(key, b"message") == oracle_hmac(key, b"message")
+
+
+@pytest.mark.parametrize("under", [hashlib_under, library_under])
+def test_a_key_made_ready_gives_the_same_mac_each_time(
+    under: Callable[[bytes], Callable[[bytes], bytes]],
+) -> None:
+    keyed = under(b"a key")
+
+    macs = [keyed(data) for data in (b"one", b"two", b"one")]
+
+    assert macs == [oracle_hmac(b"a key", data) for data in (b"one", b"two", b"one")]
 
 
 def test_a_build_without_sm3_falls_back_to_the_library() -> None:

@@ -293,6 +293,24 @@ async def test_who_does_not_read_is_not_worked_for(running: Running) -> None:
     writer.close()
 
 
+async def test_who_sends_ahead_is_read_no_further(running: Running) -> None:
+    running.door.opened.clear()
+    reader, writer = await running.connect()
+    writer.write(_post(b"x" * 10_000) * 1_000)
+    await until(lambda: len(running.door.came) == 1)
+    await asyncio.sleep(0.2)
+    (connection,) = running.server.server_state.connections
+    assert isinstance(connection, DirectProtocol)
+    assert len(connection.pipeline) < 200  # what was read before the first was seen
+
+    running.door.opened.set()
+    for _ in range(1_000):
+        await reader.readexactly(len(_answer(b"x" * 10_000)))
+
+    assert len(running.door.came) == 1_000
+    writer.close()
+
+
 async def test_a_silent_connection_is_closed_in_the_end(running: Running) -> None:
     running.server.config.timeout_keep_alive = 0
     reader, writer = await running.connect()

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, cast
 
 import httpx
 import msgspec
@@ -31,7 +31,13 @@ from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.clock import SetClock
 from openehc.kernel.ids import SystemEntropy
 from openehc.proxy.sessions import LIFETIME_SECONDS
-from tests.support.front_proxy import ALLOWED_AT, FrontProxy, front_proxy
+from tests.support.front_proxy import (
+    ALLOWED_AT,
+    FrontProxy,
+    KeptRecords,
+    door_over,
+    front_proxy,
+)
 
 VALID: Final = "92FD69141DFE1553A42251E2B0196148"
 ONE: Final[tuple[Question, ...]] = (CheckValid(VALID),)
@@ -161,6 +167,17 @@ class TestHello:
     async def test_that_is_none_is_refused(self, wire: Wire, body: bytes, status: int) -> None:
         assert (await wire.post(SESSION_PATH, body)).status_code == status
 
+    async def test_a_flood_of_them_fills_no_log(
+        self, wire: Wire, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(50):
+            wire.clock.advance(seconds=-100.001)  # each is off by another time
+            hello = wire.hello().wire
+            wire.clock.advance(seconds=100.001)
+            await wire.post(SESSION_PATH, hello)
+
+        assert 1 <= caplog.text.count("the caller's clock and ours") <= 5
+
     async def test_by_get_is_refused(self, wire: Wire) -> None:
         assert (await wire.http.get(SESSION_PATH)).status_code == 405
 
@@ -265,6 +282,17 @@ class TestMessage:
 
         assert (answer.status_code, answer.content) == (503, b"")
         assert "cannot be recorded, so they are not answered" in told(caplog)
+
+
+async def test_nothing_is_answered_while_a_change_of_the_list_could_be_missed() -> None:
+    clock, kept = SetClock(ALLOWED_AT), KeptRecords()
+    soft, key = SoftCryptoModule(PUBLIC_TEST_KEYS), Sm2PrivateKey.generate()
+    door = door_over(soft, clock=clock, key=key, kept=kept, fresh=lambda: False)
+    transport = httpx.ASGITransport(cast("Any", door))
+    async with httpx.AsyncClient(transport=transport, base_url="http://proxy") as http:
+        answers = [await http.post(path, content=b"x") for path in (SESSION_PATH, CALLS_PATH)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
 
 
 class TestModule:

@@ -76,6 +76,37 @@ async def test_a_caller_learns_neither_why_a_call_failed_nor_where_the_machines_
     assert proxy.kept.records[0].result is Result.DOWN
 
 
+@pytest.mark.parametrize(
+    ("manner", "reason"),
+    [
+        (Manner.SILENT, "no answer within 0.3 s"), (Manner.TWICE, "more than one reply"),
+        (Manner.WRONG_COMMAND, "not of the command"), (Manner.REFUSING, "return code 21"),
+        (Manner.TRUNCATED, "announces 16 bytes"), (Manner.CUT, "in the middle of a reply"),
+        (Manner.OVERSIZED, "longer than 4096"), (Manner.CLOSING, "before it answered"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)  # fmt: skip
+async def test_whatever_a_machine_does_wrong_the_caller_sees_one_error_and_the_log_the_reason(
+    manner: Manner, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        CryptoMachine() as machine,
+        MachineCryptoModule([machine.address], settings=HASTY) as behind,
+        front_proxy(behind) as proxy,
+    ):
+        module = ProxyCryptoModule(proxy.allow(), lanes=1)
+        machine.manner = manner
+        with pytest.raises(CryptoModuleDown) as failed:
+            await module.make_valid(AT)
+        machine.manner = Manner.WELL
+        after = await module.make_valid(AT)
+        await module.close()
+
+    assert str(failed.value) == "the crypto module behind the front proxy does not answer"
+    assert reason in caplog.text
+    assert after == await SoftCryptoModule(PUBLIC_TEST_KEYS).make_valid(AT)
+
+
 async def test_what_does_not_open_is_recorded_as_that() -> None:
     async with front_proxy(SoftCryptoModule(PUBLIC_TEST_KEYS)) as proxy:
         module = ProxyCryptoModule(proxy.allow(), lanes=1)

@@ -40,6 +40,10 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         supplement_by_treatment = { "010105" = "require" }
         legacy_channels = { "99010001001" = "9902B0007" }
         public_account_qrcode = "https://qr.example.org"
+        [console]
+        proxies = ["10.0.0.5", "fd00::0:5"]
+        gateway_addresses = ["10.0.0.6"]
+        gateway_key_file = "gateway.key"
         """,
     )
 
@@ -52,6 +56,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.supplement.policy("010101") is SupplementPolicy.OFF
     assert settings.legacy_channels == {"99010001001": "9902B0007"}
     assert settings.public_account_qrcode == "https://qr.example.org"
+    assert settings.proxies == {"10.0.0.5", "fd00::5"}
+    assert settings.gateway_addresses == {"10.0.0.6"}
+    assert settings.gateway_key_file == tmp_path / "gateway.key"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +89,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         ),
         (SMALLEST + '[codes]\nlegacy_channels = { "1" = "x" }\n', "codes.legacy_channels"),
         (SMALLEST + "[codes]\npublic_account_qrcode = 1\n", "codes.public_account_qrcode"),
+        (SMALLEST + '[console]\nproxies = "10.0.0.5"\n', "console.proxies"),
+        (SMALLEST + '[console]\nproxies = ["proxy.example"]\n', "console.proxies"),
+        (SMALLEST + "[console]\ngateway_addresses = [1]\n", "console.gateway_addresses"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, named: str) -> None:

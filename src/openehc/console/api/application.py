@@ -16,7 +16,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from openehc import __version__
 from openehc.console.api.guards import permission_of
-from openehc.console.api.problems import Problem, install
+from openehc.console.api.problems import Problem, described, install
 from openehc.console.ports import Sessions
 
 PREFIX: Final = "/api"
@@ -40,6 +40,7 @@ def build_api(*, sessions: Sessions, routers: Iterable[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="OpenEHC console API", version=__version__, docs_url=None, redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json", swagger_ui_oauth2_redirect_url=None,
+        responses=described(), max_body_size=BODY_LIMIT,
     )  # fmt: skip
     app.state.sessions = sessions
     install(app)
@@ -92,7 +93,12 @@ def permissions_of(app: FastAPI) -> list[tuple[str, str, frozenset[str]]]:
 
 
 def _api_routes(app: FastAPI) -> list[Any]:
-    return [route for route in app.routes if hasattr(route, "dependant")]
+    """The routes themselves, also those that FastAPI keeps inside an included router."""
+    found: list[Any] = []
+    for route in app.routes:
+        included = getattr(route, "effective_route_contexts", None)
+        found += included() if included else [route]
+    return [route for route in found if getattr(route, "dependant", None) is not None]
 
 
 def _dependants(dependant: Any) -> list[Any]:  # noqa: ANN401 (FastAPI's own tree)

@@ -28,7 +28,7 @@ def captcha_router(people: People) -> APIRouter:
     @router.get("/captcha")
     async def captcha(request: Request) -> CaptchaPicture:
         """Five digits in a picture; counts once."""
-        made = await people.captchas.new(visit_of(request, people))
+        made = await people.ways.captchas.new(visit_of(request, people))
         if isinstance(made, Refusal):
             raise problem_of(made)
         return CaptchaPicture(
@@ -44,7 +44,7 @@ def captcha_router(people: People) -> APIRouter:
     )  # fmt: skip
     async def sound(captcha_id: str, request: Request) -> Response:
         """The same five digits, spoken in English."""
-        made = await people.captchas.sound(captcha_id[:64], visit_of(request, people))
+        made = await people.ways.captchas.sound(captcha_id[:64], visit_of(request, people))
         if isinstance(made, Refusal):
             raise problem_of(made)
         return Response(made, media_type="audio/wav")

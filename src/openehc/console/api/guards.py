@@ -81,18 +81,27 @@ async def signed_in(request: Request) -> Principal:
     return principal
 
 
+async def signed_in_and_settled(
+    principal: Annotated[Principal, Depends(signed_in)],
+) -> Principal:
+    """Step 3: for acts of everybody that are more than looking after one's own credentials."""
+    if principal.must_change_password:
+        raise Problem(403, zh="请先修改密码。", en="Change your password first.",
+                      reason="password_expired")  # fmt: skip
+    if principal.must_enrol:
+        raise Problem(403, zh="请先绑定动态口令。", en="Enrol a second factor first.",
+                      reason="second_factor_needed")  # fmt: skip
+    return principal
+
+
 def needs(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
     """A dependency that gives the `Principal` when it holds the permission (steps 1 to 4)."""
     if permission not in role_table().permissions:
         raise ValueError(f"no such permission: {permission}")
 
-    async def allowed(principal: Annotated[Principal, Depends(signed_in)]) -> Principal:
-        if principal.must_change_password:
-            raise Problem(403, zh="请先修改密码。", en="Change your password first.",
-                          reason="password_expired")  # fmt: skip
-        if principal.must_enrol:
-            raise Problem(403, zh="请先绑定动态口令。", en="Enrol a second factor first.",
-                          reason="second_factor_needed")  # fmt: skip
+    async def allowed(
+        principal: Annotated[Principal, Depends(signed_in_and_settled)],
+    ) -> Principal:
         if not principal.may(permission):
             raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
                           permission=permission)  # fmt: skip

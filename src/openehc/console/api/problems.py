@@ -11,6 +11,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from openehc.kernel.refusal import Fault, PlatformError, Reason, Refusal
@@ -107,6 +108,37 @@ def problem_of(refusal: Refusal) -> Problem:
         status, zh=refusal.detail, en=refusal.detail_en, faults=refusal.faults,
         headers=_LATER if status in _TRY_LATER else None, reason=refusal.reason.name.lower(),
     )  # fmt: skip
+
+
+class ProblemError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+    message_en: str
+
+
+class ProblemDocument(BaseModel):
+    """A problem (RFC 9457) in Chinese and English; `reason` names it for programs."""
+
+    type: str
+    status: int
+    title: str
+    title_en: str
+    detail: str | None = None
+    detail_en: str | None = None
+    errors: list[ProblemError] | None = None
+    reason: str | None = None
+
+
+def described() -> dict[int | str, dict[str, Any]]:
+    """How every route describes its problems."""
+    content = {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
+    statuses = ("4XX", "422", "503")
+    return {
+        status: {"description": "What went wrong, and what to do", "content": content}
+        for status in statuses
+    }
 
 
 def install(app: FastAPI) -> None:

@@ -94,7 +94,7 @@ def session_router(people: People) -> APIRouter:
             Answer(captcha.captcha_id, captcha.answer) if captcha else None,
         )  # fmt: skip
         return await signed_in_answer(
-            people, request, await people.sign_in(command, visit_of(request, people))
+            people, request, await people.ways.password(command, visit_of(request, people))
         )
 
     @router.get("/session", response_model=SessionAnswer)

@@ -23,7 +23,12 @@ _VALID_TAIL: Final = bytes(9)
 _ALL_ONES: Final = (1 << 64) - 1
 _FIRST_YEAR: Final = 1000
 _CHINA_OFFSET: Final = timedelta(hours=8)
-_BCD: Final = {(tens << 4) | ones: 10 * tens + ones for tens in range(10) for ones in range(10)}
+_LARGEST_PAIR: Final = 99
+_BCD: Final = bytes(
+    10 * (pair >> 4) + (pair & 15) if pair >> 4 < 10 > pair & 15 else 0xFF  # noqa: PLR2004
+    for pair in range(256)
+)
+"""What two digits in one byte stand for; 255 for a byte that holds none."""
 
 
 def identity_bytes(id_type: str, id_no: str) -> bytes:
@@ -145,11 +150,11 @@ def read_valid_plain(plain: bytes) -> datetime | None:
     """The expiry in a decrypted VALID, in UTC; None when it cannot be one."""
     if plain[_TIME_SIZE:] != _VALID_TAIL:
         return None
+    century, year, month, day, hour, minute, second = plain[:_TIME_SIZE].translate(_BCD)
+    if year > _LARGEST_PAIR:  # no digits; anywhere else 255 is no date
+        return None
     try:
-        century, year, month, day, hour, minute, second = [
-            _BCD[pair] for pair in plain[:_TIME_SIZE]
-        ]
         local = datetime(100 * century + year, month, day, hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
+    except ValueError:
         return None
     return local - _CHINA_OFFSET if local.year >= _FIRST_YEAR else None

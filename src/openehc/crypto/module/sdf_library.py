@@ -59,6 +59,15 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
 _OPTIONAL: Final[dict[str, tuple[Any, ...]]] = {
     "SDF_GetSymmKeyHandle": (c_void_p, c_uint32, _OUT_HANDLE),
     "SDF_ImportKeyWithKEK": (c_void_p, c_uint32, c_uint32, c_char_p, c_uint32, _OUT_HANDLE),
+    "SDF_GenerateKeyWithKEK": (
+        c_void_p,
+        c_uint32,
+        c_uint32,
+        c_uint32,
+        c_char_p,
+        _OUT_SIZE,
+        _OUT_HANDLE,
+    ),
 }
 
 
@@ -161,6 +170,16 @@ class SdfLibrary:
         return self._handle(
             "SDF_ImportKeyWithKEK", session, algorithm, kek_index, encrypted, len(encrypted)
         )
+
+    def generate_key_under_kek(
+        self, session: int, *, algorithm: int, kek_index: int
+    ) -> tuple[int, bytes]:
+        """A handle of a new session key, and the key encrypted under the device's `kek_index`."""
+        handle, room = c_void_p(), 2 * _BLOCK
+        out, size = ctypes.create_string_buffer(room), c_uint32(room)
+        name = "SDF_GenerateKeyWithKEK"
+        self._call(name, session, 8 * _BLOCK, algorithm, kek_index, out, byref(size), byref(handle))
+        return handle.value or 0, _result(name, out, size, expected=_BLOCK)
 
     def destroy_key(self, session: int, *, key: int) -> None:
         """Forget a session key."""
