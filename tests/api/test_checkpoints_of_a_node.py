@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from openehc.audit.checkpoint import KEY_NAME, signing_key
+from openehc.audit.verify_store import VerifyStore
 from openehc.audit.verify_trail import VerifyTrail
 from openehc.crypto.keyfile import KeyPurpose, create_key_file, open_key_file
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS
@@ -29,7 +30,7 @@ async def test_a_node_that_stops_signs_what_it_recorded(
 
     keys = open_key_file(node_folder / "keys.json", "an invented passphrase")
     public = signing_key(keys.local[KEY_NAME]).public.raw
-    report = await VerifyTrail(database, SOURCES, [public])()
+    report = await VerifyTrail(VerifyStore(database), SOURCES, [public])()
     assert (report.sound, report.checkpoints, report.uncovered) == (True, 1, 0)
 
 

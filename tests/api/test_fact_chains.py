@@ -6,6 +6,7 @@ import pytest
 
 from openehc.audit.checkpoint import KEY_NAME, signing_key
 from openehc.audit.findings import Report
+from openehc.audit.verify_store import VerifyStore
 from openehc.audit.verify_trail import VerifyTrail
 from openehc.crypto.keyfile import open_key_file
 from openehc.storage.pool import Database
@@ -21,7 +22,7 @@ async def check(node: RunningNode) -> Report:
     """What `ehc audit verify` finds."""
     keys = open_key_file(node.parts.settings.key_file, "an invented passphrase")
     public = signing_key(keys.local[KEY_NAME]).public.raw
-    return await VerifyTrail(node.parts.database, SOURCES, [public])()
+    return await VerifyTrail(VerifyStore(node.parts.database), SOURCES, [public])()
 
 
 async def forge(node: RunningNode, statement: str) -> None:

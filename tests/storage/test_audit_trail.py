@@ -10,7 +10,7 @@ import pytest
 
 from openehc.audit.chain import day_of_stream, genesis, group_digest, linked
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
-from openehc.audit.origin import Origin
+from openehc.audit.origin_store import Origin
 from openehc.audit.store import content_of, values_of
 from openehc.audit.trail import AuditTrail
 from openehc.storage.errors import OutcomeUnknown, StatementRefused

@@ -17,7 +17,8 @@ from openehc.audit.findings import Report
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
-from openehc.audit.verify_trail import Scope, VerifyTrail
+from openehc.audit.verify_store import VerifyStore
+from openehc.audit.verify_trail import EVERYTHING, Scope, VerifyTrail
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.clock import SetClock
 from openehc.storage.pool import Database
@@ -32,9 +33,6 @@ EVENT: Final = AuditEvent(
     object_kind="institution", object_ref="7",
     before={"standing": "applied"}, after={"standing": "active"},
 )  # fmt: skip
-
-
-EVERYTHING: Final = Scope()
 
 
 @dataclass(slots=True)
@@ -71,7 +69,7 @@ class TrailOfNode:
     ) -> Report:
         """What `ehc audit verify` finds."""
         trusted = [self.key.public.raw] if keys is None else keys
-        return await VerifyTrail(self.database, SOURCES, trusted, self.copy)(scope)
+        return await VerifyTrail(VerifyStore(self.database), SOURCES, trusted, self.copy)(scope)
 
     async def hours_later(self, hours: float) -> None:
         """Time passes."""

@@ -15,7 +15,7 @@ from openehc.audit.checkpoint_sql import (
     LAST,
     TAKE_LOCK,
 )
-from openehc.audit.origin import ORIGIN
+from openehc.audit.origin_store import ORIGIN
 from openehc.audit.sources import ChainSource
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.storage.pool import Database, Transaction

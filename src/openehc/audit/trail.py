@@ -11,7 +11,7 @@ from typing import Any
 
 from openehc.audit.chain import Chains
 from openehc.audit.model import AuditEvent
-from openehc.audit.origin import Origin
+from openehc.audit.origin_store import Origin
 from openehc.audit.sql import INSERT_RECORDS
 from openehc.audit.store import RecordChain, values_of, write
 from openehc.kernel.ids import Entropy

@@ -6,7 +6,7 @@ last checkpoint, and the work of whoever holds the database and the signing key.
 snapshot, row by row; changes nothing.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,19 +14,13 @@ from typing import Final
 
 from openehc.audit.chain import day_of_stream
 from openehc.audit.checkpoint import NO_CHECKPOINT, Checkpoint, from_line, is_genuine
-from openehc.audit.checkpoint_sql import CHECKPOINTS_AFTER
-from openehc.audit.checkpoint_store import checkpoint_of
 from openehc.audit.findings import Finding, Flaw, Report
-from openehc.audit.origin import ORIGIN
 from openehc.audit.sources import ChainSource
-from openehc.audit.verify_sql import BEFORE, HEADS_OF_DAY, LOOSE_HEAD, SIGNED_AT, SPAN_OF_HEADS
-from openehc.audit.walk import Heads, KnownHead, Walk
-from openehc.storage.errors import TROUBLE, translated
-from openehc.storage.pool import Connection, Database
+from openehc.audit.verify_store import Snapshot, VerifyStore
+from openehc.audit.walk import Walk
 
 CHECKPOINTS: Final = "audit_checkpoints"
 MOST_FINDINGS: Final = 100
-_AT_ONCE: Final = 500
 _ONE_DAY: Final = timedelta(days=1)
 
 
@@ -38,26 +32,22 @@ class Scope:
     most: int | None = None
 
 
+EVERYTHING: Final = Scope()
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyTrail:
     """The use case; `keys` are the public keys (04 || X || Y) that may have signed."""
 
-    database: Database
+    store: VerifyStore
     sources: Sequence[ChainSource]
     keys: Sequence[bytes]
     copy: Path | None = None
 
-    async def __call__(self, scope: Scope = Scope()) -> Report:
+    async def __call__(self, scope: Scope = EVERYTHING) -> Report:
         """What was found. Raises DatabaseDown, StatementRefused; OSError for the copy."""
-        connection = await self.database.new_connection()
-        try:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                return await _Check(self, connection, scope, Report()).run()
-        except TROUBLE as error:
-            failure = translated(error)
-        finally:
-            connection.terminate()
-        raise failure
+        async with self.store.snapshot() as snapshot:
+            return await _Check(self, snapshot, scope, Report()).run()
 
 
 @dataclass(slots=True)
@@ -65,14 +55,14 @@ class _Check:
     """One run over one snapshot."""
 
     told: VerifyTrail
-    connection: Connection
+    snapshot: Snapshot
     scope: Scope
     report: Report
 
     async def run(self) -> Report:
         report = self.report
         await self._check_checkpoints()
-        signed_at = await self.connection.fetchval(SIGNED_AT)
+        signed_at = await self.snapshot.signed_at()
         report.covered_until = signed_at
         for source in self.told.sources:
             await self._check_source(source, signed_at)
@@ -84,7 +74,7 @@ class _Check:
     async def _check_checkpoints(self) -> None:
         copies = _Copies(self.told.copy)
         known: Checkpoint | None = None
-        async for checkpoint in self._checkpoints():
+        async for checkpoint in self.snapshot.checkpoints_after(await self._number_before()):
             self.report.checkpoints += 1
             self._check_order(checkpoint, known)
             self._check_genuine(checkpoint)
@@ -94,25 +84,18 @@ class _Check:
         lost = copies.next_after(known.number if known else 0)
         if lost is not None:
             self._tell_checkpoint(Flaw.CHECKPOINT_MISSING, lost.number, lost.at)
-        loose = await self.connection.fetchrow(LOOSE_HEAD)
+        loose = await self.snapshot.loose_head()
         if loose:
             self.report.findings.append(
-                Finding(flaw=Flaw.HEAD_ADDED, table=loose["source"], stream=loose["stream"],
-                        seq=loose["seq"])
+                Finding(flaw=Flaw.HEAD_ADDED, table=loose.source, stream=loose.stream,
+                        seq=loose.seq)
             )  # fmt: skip
-
-    async def _checkpoints(self) -> AsyncIterator[Checkpoint]:
-        number = await self._number_before()
-        while rows := await self.connection.fetch(CHECKPOINTS_AFTER, number, _AT_ONCE):
-            for row in rows:
-                yield checkpoint_of(row)
-            number = rows[-1]["number"]
 
     async def _number_before(self) -> int:
         since = self.scope.since
         if since is None:
             return 0
-        return int(await self.connection.fetchval(BEFORE, _midnight(since)))
+        return await self.snapshot.number_before(_midnight(since))
 
     def _check_order(self, checkpoint: Checkpoint, known: Checkpoint | None) -> None:
         if known is None:
@@ -141,9 +124,9 @@ class _Check:
     async def _check_source(self, source: ChainSource, signed_at: datetime | None) -> None:
         report = self.report
         report.records[source.name] = 0
-        origin = await self.connection.fetchval(ORIGIN)
+        origin = await self.snapshot.origin()
         for day in await self._days(source):
-            walk = Walk(source, await self._heads(source, day), origin, signed_at)
+            walk = Walk(source, await self.snapshot.heads(source, day), origin, signed_at)
             await self._walked(walk, day)
             self._add(walk)
             if report.stopped:
@@ -152,27 +135,15 @@ class _Check:
             await self._check_unchained(source, source.unchained)
 
     async def _days(self, source: ChainSource) -> list[date]:
-        spans = [
-            await self.connection.fetchrow(SPAN_OF_HEADS, source.name),
-            await self.connection.fetchrow(source.span),
-        ]
-        streams = [span[name] for span in spans if span for name in ("first", "last")]
-        days = [day_of_stream(stream) for stream in streams if stream is not None]
+        days = [day_of_stream(stream) for stream in await self.snapshot.streams(source)]
         if not days:
             return []
         first = max(min(days), self.scope.since or min(days))
         return [first + _ONE_DAY * number for number in range((max(days) - first).days + 1)]
 
-    async def _heads(self, source: ChainSource, day: date) -> Heads:
-        heads: Heads = {}
-        for row in await self.connection.fetch(HEADS_OF_DAY, source.name, day):
-            heads.setdefault(row["stream"], []).append(KnownHead(row["seq"], row["digest"]))
-        return heads
-
     async def _walked(self, walk: Walk, day: date) -> None:
-        cursor = await self.connection.cursor(walk.source.of_day, day)
         left = self._left()
-        while rows := await cursor.fetch(_AT_ONCE):
+        async for rows in self.snapshot.records(walk.source, day):
             for row in rows:
                 walk.feed(row)
             if left is not None and walk.records >= left:
@@ -195,10 +166,10 @@ class _Check:
 
     async def _check_unchained(self, source: ChainSource, statement: str) -> None:
         """A record without a place in a chain is older than the chains, or was put there."""
-        row = await self.connection.fetchrow(statement)
-        if row:
+        at = await self.snapshot.unchained_at(statement)
+        if at is not None:
             self.report.findings.append(
-                Finding(flaw=Flaw.UNCHAINED, table=source.name, stream=0, seq=0, at=row["at"])
+                Finding(flaw=Flaw.UNCHAINED, table=source.name, stream=0, seq=0, at=at)
             )
 
 

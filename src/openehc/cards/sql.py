@@ -48,7 +48,7 @@ given as materialized (
 CHAINED_NAMES: Final = f"{FACT_NAMES}, stream, seq, place, hash"
 CHAINED_VALUES: Final = f"""{FACT_NAMES}, $2::bigint, $3::int, ord::smallint,
            substring($4::bytea from ord::int * 32 - 31 for 32)"""
-"""A fact with its place in a chain (cards/usage_chain.py): each hash has 32 bytes."""
+"""A fact with its place in a chain (cards/usage_chain_store.py): each hash has 32 bytes."""
 
 CLAIM: Final = """
 claimed as (

@@ -34,7 +34,7 @@ from openehc.cards.sql import (
     UPSERT_PHOTO,
 )
 from openehc.cards.usage import Kind, UsageFact, fact_values
-from openehc.cards.usage_chain import FactChains, FactLane
+from openehc.cards.usage_chain_store import FactChains, FactLane
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import Entropy
 from openehc.storage.batching import BatchedRead, GroupCommit

@@ -17,6 +17,7 @@ from openehc.audit.model import Actor, ActorKind
 from openehc.audit.record_store import AuditRecord, RecordQuery, RecordStore
 from openehc.audit.search_trail import SearchTrail
 from openehc.audit.trail import AuditTrail
+from openehc.audit.verify_store import VerifyStore
 from openehc.audit.verify_trail import Scope, VerifyTrail
 from openehc.cli.keys_input import (
     data_option,
@@ -87,7 +88,7 @@ def verify(
 
         async def work(database: Database) -> Report:
             file = known if known and known.exists() else None
-            return await VerifyTrail(database, SOURCES, trusted, file)(scope)
+            return await VerifyTrail(VerifyStore(database), SOURCES, trusted, file)(scope)
 
         report = _with_database(settings, work)
     for line in told(report):

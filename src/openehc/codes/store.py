@@ -12,7 +12,7 @@ from openehc.access.serials import Claim, SerialKey, claim_of
 from openehc.cards.model import CardAccount
 from openehc.cards.store import CardStore
 from openehc.cards.usage import Purpose, UsageFact
-from openehc.cards.usage_chain import FactLane
+from openehc.cards.usage_chain_store import FactLane
 from openehc.codes.model import AuthorisationStatus, IssueRecord, ParsedCode
 from openehc.codes.sql import (
     AUTHORISATION_BY_SERIAL,

@@ -9,7 +9,7 @@ from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE, signing_key
 from openehc.audit.checkpoint_store import CheckpointStore
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.sources import RECORDS
-from openehc.cards.usage_chain import FACTS
+from openehc.cards.usage_chain_store import FACTS
 from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.keyfile_changing import change_key_file
 from openehc.crypto.node_keys import NodeKeys, with_local

@@ -10,6 +10,7 @@ from openehc.audit.export_trail import ExportTrail
 from openehc.audit.record_store import RecordStore
 from openehc.audit.search_trail import SearchTrail
 from openehc.audit.trail import AuditTrail
+from openehc.audit.verify_store import VerifyStore
 from openehc.audit.verify_trail import VerifyTrail
 from openehc.cards.usage_records import UsageRecords
 from openehc.cards.usage_store import UsageStore
@@ -29,7 +30,8 @@ def audit_routers(
     store = RecordStore(database)
     audit = AuditUse(
         SearchTrail(store, trail), ExportTrail(store, trail),
-        VerifyTrail(database, SOURCES, keys), CheckpointStore(database, SOURCES), trail, clock,
+        VerifyTrail(VerifyStore(database), SOURCES, keys), CheckpointStore(database, SOURCES),
+        trail, clock,
     )  # fmt: skip
     usage = UsageUse(UsageRecords(UsageStore(database)), trail, clock)
     return [audit_router(audit), usage_router(usage)]

@@ -14,7 +14,7 @@ import msgspec
 
 from openehc.access.registry import Admission
 from openehc.audit.chain import Chain, Chains
-from openehc.audit.origin import Origin
+from openehc.audit.origin_store import Origin
 from openehc.audit.sources import ChainSource
 from openehc.audit.sources import Row as Named
 from openehc.cards.usage import FACT_COLUMNS
