@@ -43,7 +43,7 @@ def _check(parameters: Mapping[str, Any]) -> tuple[Fault, ...]:
 async def merging(people: PeopleAtNode) -> Merging:
     merging = Merging()
     kind = ApprovalKind(
-        "residents.merge", "residents.merge", "合并重复账户", "merge double accounts", merging,
+        "test.merge", "residents.merge", "合并重复账户", "merge double accounts", merging,
         _check,
     )  # fmt: skip
     people.node.parts.console.state.approval_kinds.add(kind)
@@ -52,7 +52,7 @@ async def merging(people: PeopleAtNode) -> Merging:
 
 async def ask(client: httpx.AsyncClient, **changes: Any) -> httpx.Response:
     """Ask for a merger."""
-    form = {"kind": "residents.merge", "parameters": {"kept": "A", "gone": "B"}, "reason": REASON}
+    form = {"kind": "test.merge", "parameters": {"kept": "A", "gone": "B"}, "reason": REASON}
     return await client.post("/api/approvals", json={**form, **changes})
 
 

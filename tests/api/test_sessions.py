@@ -242,7 +242,7 @@ async def test_a_proof_is_exactly_one(people: PeopleAtNode) -> None:
 async def test_a_proxy_tells_where_people_come_from(start: StartNode) -> None:
     node = await start(proxies=frozenset({"10.9.9.9"}))
     async with AsyncExitStack() as stack:
-        people = PeopleAtNode(node, stack)
+        people = await PeopleAtNode.at(node, stack)
         account = await people.user(Role.PROVINCE_OPERATOR, login="behind-proxy")
         forwarded = {"X-Forwarded-For": "1.1.1.1, 172.16.0.7"}
         through = await people.client(address="10.9.9.9", headers=forwarded)

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.support.source_tree import PACKAGE, ROOT, imported_modules, python_files
 
 # Drivers and tools of the database.
@@ -63,3 +65,20 @@ def test_in_a_feature_only_the_stores_touch_the_database() -> None:
     ]
 
     assert elsewhere == []
+
+
+# The front proxy hands the module's answers to card programs that it has on its list.
+SERVED_BY_THE_MODULE: Final = frozenset({"crypto", "cards", "codes", "proxy"})
+
+
+@pytest.mark.requirement("G1-6.2.3-2")
+def test_the_crypto_module_serves_accounts_and_codes_and_no_door() -> None:
+    users = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in python_files("src/openehc")
+        for module in imported_modules(path)
+        if module.startswith("openehc.crypto.module")
+    }
+
+    assert users - ASSEMBLERS <= SERVED_BY_THE_MODULE
+    assert {"cards", "codes"} <= users

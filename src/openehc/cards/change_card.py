@@ -21,6 +21,8 @@ from openehc.cards.rules import (
     one_default,
     with_cards_bound,
     with_cards_unbound,
+    with_default_at,
+    without_card_at,
 )
 from openehc.cards.store import AccountChange, CardStore, Saved
 from openehc.cards.usage import Kind, UsageFact
@@ -129,6 +131,16 @@ def unbinding(cards: tuple[BoundCard, ...]) -> Step:
     return _relinking(lambda held: with_cards_unbound(held, cards))
 
 
+def unbinding_at(position: int) -> Step:
+    """The step that unbinds the card at this place of the list."""
+    return _relinking(lambda held: without_card_at(held, position))
+
+
+def defaulting(position: int) -> Step:
+    """The step that makes the card at this place the default."""
+    return _relinking(lambda held: with_default_at(held, position))
+
+
 def replacing(cards: tuple[BoundCard, ...]) -> Step:
     """The step after which exactly these cards are bound."""
     return _relinking(lambda _: one_default(cards))
@@ -151,6 +163,8 @@ def _relinking(
 
 def closing(account: CardAccount) -> CardAccount | Refusal:
     """The step that ends the account; its EHCID stays for a later registration."""
+    if account.merged_into:
+        return Refusal(Reason.CARD_MERGED)
     if account.state is CardState.CLOSED:
         return Refusal(Reason.CARD_CLOSED)
     return replace(account, state=CardState.CLOSED, revision=account.revision + 1)
@@ -158,6 +172,8 @@ def closing(account: CardAccount) -> CardAccount | Refusal:
 
 def blacklisting(account: CardAccount) -> CardAccount | Refusal:
     """The step that puts the account on the black list."""
+    if account.merged_into:
+        return Refusal(Reason.CARD_MERGED)
     if account.blacklisted:
         return Refusal(Reason.CARD_BLACKLISTED)
     return replace(account, blacklisted=True, revision=account.revision + 1)

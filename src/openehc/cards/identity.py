@@ -46,9 +46,14 @@ def normal_name(name: str) -> str:
     """
     # composed first: Hangul typed as single letters only shows its script when composed
     text = " ".join(unicodedata.normalize("NFC", name.translate(_HALF_WIDTH)).split())
-    if any(sign >= _FIRST_EAST_ASIAN for sign in text):
+    if is_east_asian(text):
         text = text.replace(" ", "")
     return unicodedata.normalize("NFC", text)
+
+
+def is_east_asian(name: str) -> bool:
+    """Whether a name is written in a script that does without blanks."""
+    return any(sign >= _FIRST_EAST_ASIAN for sign in name)
 
 
 def normal_id_no(id_no: str) -> str:

@@ -32,6 +32,9 @@ class Change(StrEnum):
     BLACKLISTED = "blacklisted"
     RESTORED = "restored"
     CLOSED = "closed"
+    MERGED = "merged"
+    ABSORBED = "absorbed"
+    SEPARATED = "separated"
 
 
 class BoundCard(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +79,10 @@ class Resident(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class CardAccount:
-    """An account as it is stored, opened."""
+    """An account as it is stored, opened.
+
+    `merged_into` is the EHCID of the account of the same person that goes on in its place.
+    """
 
     ehcid: bytes
     mindex_id: str
@@ -84,6 +90,7 @@ class CardAccount:
     blacklisted: bool
     resident: Resident
     revision: int
+    merged_into: bytes | None = None
 
     @property
     def ehealth_card_id(self) -> str:

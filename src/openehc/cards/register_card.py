@@ -11,7 +11,12 @@ import msgspec
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, refusal_of
 from openehc.cards.model import Act, Applicant, CardAccount, CardState, Change
-from openehc.cards.rules import Registration, changed_fields, judge_registration
+from openehc.cards.rules import (
+    Registration,
+    changed_fields,
+    judge_change,
+    judge_registration,
+)
 from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written
 from openehc.cards.usage import Kind, UsageFact
 from openehc.crypto.module.port import CryptoModule
@@ -53,12 +58,11 @@ class RegisterCard:
         its document is so rare that only a second attempt looks for it.
         """
         serial = command.serial
-        resident = command.applicant.resident
         for attempt in range(_ATTEMPTS):
-            found = await self.store.by_document(id_type=resident.id_type, id_no=resident.id_no)
-            decision = judge_registration(found, command.applicant)
-            if isinstance(decision, Refusal):
-                return decision
+            judged = await self._judged(command.applicant)
+            if isinstance(judged, Refusal):
+                return judged
+            decision, found = judged
             if decision is Registration.REPLACE and found:
                 await self.store.release_document(found)
                 continue
@@ -73,6 +77,18 @@ class RegisterCard:
             if decision is Registration.CREATE:
                 serial = None  # used up by this very request
         return Refusal(Reason.SERIAL_IN_FLIGHT, "该证件正在被其他请求处理，请稍后重试")
+
+    async def _judged(
+        self, applicant: Applicant
+    ) -> tuple[Registration, CardAccount | None] | Refusal:
+        """What to do, and the account it is done with: the survivor's if it was merged."""
+        resident = applicant.resident
+        found = await self.store.by_document(id_type=resident.id_type, id_no=resident.id_no)
+        decision = judge_registration(found, applicant)
+        if isinstance(decision, Refusal) or not (found and found.merged_into):
+            return decision if isinstance(decision, Refusal) else (decision, found)
+        survivor = await self.store.by_ehcid(found.merged_into)
+        return judge_change(survivor) or (Registration.RETURN, survivor)
 
     async def _carry_out(
         self,

@@ -21,6 +21,7 @@ class Registration(Enum):
     ACTIVATE = "the card was made in advance and its owner asks for it now"
     REOPEN = "the person closed the card and registers again"
     REPLACE = "the document's account was closed under another name"
+    FOLLOW = "the document's account was merged: give back the one that survived"
 
 
 def judge_registration(found: CardAccount | None, applicant: Applicant) -> Registration | Refusal:
@@ -33,19 +34,22 @@ def judge_registration(found: CardAccount | None, applicant: Applicant) -> Regis
     same_name = found.resident.user_name == applicant.resident.user_name
     if found.blacklisted:
         return Refusal(Reason.CARD_BLACKLISTED)
-    if found.state is CardState.CLOSED:
+    if found.state is CardState.CLOSED and not found.merged_into:
         return Registration.REOPEN if same_name else Registration.REPLACE
     if not same_name:
         return Refusal(Reason.NAME_CONFLICT)
-    if found.state is CardState.PREPARED and not applicant.prepares:
-        return Registration.ACTIVATE
-    return Registration.RETURN
+    if found.merged_into:
+        return Registration.FOLLOW
+    prepared = found.state is CardState.PREPARED and not applicant.prepares
+    return Registration.ACTIVATE if prepared else Registration.RETURN
 
 
 def judge_standing(account: CardAccount) -> Refusal | None:
     """Whether the account may be used: not closed, not black-listed, not merely prepared."""
     if account.blacklisted:
         return Refusal(Reason.CARD_BLACKLISTED)
+    if account.merged_into:
+        return Refusal(Reason.CARD_MERGED)
     if account.state is CardState.CLOSED:
         return Refusal(Reason.CARD_CLOSED)
     if account.state is CardState.PREPARED:
@@ -59,6 +63,8 @@ def judge_change(account: CardAccount | None) -> Refusal | None:
         return Refusal(Reason.CARD_UNKNOWN)
     if account.blacklisted:
         return Refusal(Reason.CARD_BLACKLISTED)
+    if account.merged_into:
+        return Refusal(Reason.CARD_MERGED)
     if account.state is CardState.CLOSED:
         return Refusal(Reason.CARD_CLOSED)
     return None
@@ -104,6 +110,27 @@ def with_cards_unbound(
     if not gone <= {(card.card_type, card.card_no) for card in held}:
         return Refusal(Reason.CARD_UNKNOWN, "要解绑的卡未绑定在该电子健康卡上")
     return one_default(tuple(card for card in held if (card.card_type, card.card_no) not in gone))
+
+
+def without_card_at(held: tuple[BoundCard, ...], position: int) -> tuple[BoundCard, ...] | Refusal:
+    """`held` without the card at this place."""
+    if not 0 <= position < len(held):
+        return _no_card_there()
+    return one_default((*held[:position], *held[position + 1 :]))
+
+
+def with_default_at(held: tuple[BoundCard, ...], position: int) -> tuple[BoundCard, ...] | Refusal:
+    """`held` with the card at this place as the only default."""
+    if not 0 <= position < len(held):
+        return _no_card_there()
+    return tuple(
+        BoundCard(card.card_type, card.card_no, card.bound_at, place == position)
+        for place, card in enumerate(held)
+    )
+
+
+def _no_card_there() -> Refusal:
+    return Refusal(Reason.CARD_UNKNOWN, "该位置没有绑定卡", "no card is bound at this position")
 
 
 def changed_fields(before: Resident, after: Resident) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from openehc.cards.usage import FACT_COLUMNS, FACT_NAMES
 from openehc.storage.rows import given_rows
 
 ACCOUNT_COLUMNS: Final = """c.ehcid, c.state, c.sealed_profile,
-       c.blacklisted_at is not null as blacklisted, c.revision"""
+       c.blacklisted_at is not null as blacklisted, c.revision, c.merged_into"""
 
 ACCOUNT_BY_DOCUMENT: Final = f"""
 select q.ord, {ACCOUNT_COLUMNS}
@@ -120,7 +120,8 @@ update cards
        blacklisted_at = case when $4::timestamptz is not null
                              then coalesce(blacklisted_at, $4) end,
        blacklist_reason = case when $4::timestamptz is not null
-                               then coalesce(blacklist_reason, $9) end
+                               then coalesce(blacklist_reason, $9) end,
+       merged_into = $10
  where ehcid = $1 and revision = $2
 returning revision
 """
@@ -162,3 +163,5 @@ INSERT_DOCUMENT: Final = """
 insert into card_documents (document_index, ehcid) values ($1, $2)
 on conflict do nothing
 """
+
+PHOTO_BY_EHCID: Final = "select sealed_photo from card_photos where ehcid = $1"

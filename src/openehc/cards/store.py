@@ -27,6 +27,7 @@ from openehc.cards.sql import (
     INSERT_HISTORY,
     INSERT_LINKS,
     KNOWN_WAY,
+    PHOTO_BY_EHCID,
     RECORD_USE,
     REGISTER,
     RELEASE_DOCUMENT,
@@ -113,8 +114,8 @@ _KEPT: Final = "done"
 Keep = Callable[[str], Awaitable[Written]]
 
 
-class _OvertakenError(Exception):
-    """Rolls the transaction back; never leaves the store."""
+class OvertakenError(Exception):
+    """Somebody changed the account first: the transaction of `change_within` must not commit."""
 
 
 class CardStore:
@@ -168,6 +169,7 @@ class CardStore:
             blacklisted=row["blacklisted"],
             resident=profile.resident,
             revision=row["revision"],
+            merged_into=row["merged_into"],
         )
 
     async def open_account(
@@ -276,8 +278,30 @@ class CardStore:
                 if row and written.saved is Saved.DONE:
                     await keep(RECORD_USE)
                 return written
-        except _OvertakenError:
+        except OvertakenError:
             return Written(Claim.USED, Saved.OVERTAKEN)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Around a transaction that the caller opens for `change_within`."""
+        yield
+
+    async def change_within(self, connection: Transaction, change: AccountChange) -> None:
+        """Save a changed account in the caller's transaction, inside `writing`.
+
+        Raises `OvertakenError` when it is not what it was when loaded; let it leave the
+        transaction, so that nothing of it is kept.
+        """
+        await self._change_inside(connection, change, None)
+
+    async def photo(self, ehcid: bytes) -> bytes | None:
+        """The resident's photo, a JPEG."""
+        sealed = await self._database.fetchval(PHOTO_BY_EHCID, ehcid)
+        return self._sealer.open(sealed, row=photo_row(ehcid)) if sealed else None
+
+    def resident_in(self, sealed: bytes, *, ehcid: bytes) -> Resident:
+        """The resident in a sealed profile of this account, of today or of its history."""
+        return _decode(self._sealer.open(sealed, row=profile_row(ehcid))).resident
 
     async def _change_inside(
         self, connection: Transaction, change: AccountChange, serial: SerialKey | None
@@ -288,7 +312,7 @@ class CardStore:
             if claim is not Claim.USED:
                 return Written(claim, Saved.OVERTAKEN)
         if not await self._update(connection, change):
-            raise _OvertakenError
+            raise OvertakenError
         if change.act.change is Change.REOPENED:
             await connection.execute(INSERT_DOCUMENT, self._document(after), after.ehcid)
         await self._save_links(connection, after, at)
@@ -301,7 +325,7 @@ class CardStore:
             UPDATE_ACCOUNT, after.ehcid, change.before.revision, after.state.value,
             act.at if after.blacklisted else None, self._seal(after),
             self._indexer.phone(after.resident.mobile_phone), act.at, act.change.value,
-            change.reason,
+            change.reason, after.merged_into,
         )  # fmt: skip
         if not updated:
             return False

@@ -55,6 +55,14 @@ crypto_option = click.option(
     "--crypto",
     help="Crypto module: soft, machine:HOST[:PORT][,HOST...], sdf:LIBRARY or proxy:URL; soft.",
 )
+tls_certificate_option = click.option(
+    "--tls-certificate", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="Certificate chain in PEM: speak TLS. With --tls-key.",
+)  # fmt: skip
+tls_key_option = click.option(
+    "--tls-key", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="The certificate's private key in PEM, without a password.",
+)  # fmt: skip
 host_option = click.option("--host", help="Address to listen on; 127.0.0.1.")
 
 
@@ -117,6 +125,8 @@ def _tell_passwords(passwords: dict[str, str], file: Path | None) -> None:
 @dsn_option
 @owner_dsn_option
 @crypto_option
+@tls_certificate_option
+@tls_key_option
 def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN401 (names of Settings)
     """Run a node until Ctrl-C or SIGTERM."""
     try:
@@ -144,6 +154,8 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
 @dsn_option
 @owner_dsn_option
 @crypto_option
+@tls_certificate_option
+@tls_key_option
 @click.option(
     "--with-guide-sample", "guide_sample", flag_value="yes",
     help="Also register the application of the guide's published vectors; any timestamp works.",

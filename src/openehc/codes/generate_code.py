@@ -11,7 +11,7 @@ from openehc.cards.model import CardAccount
 from openehc.cards.rules import judge_standing
 from openehc.cards.usage import Kind, Purpose, UsageFact
 from openehc.codes.model import IssuedCode, Tag, code_text
-from openehc.codes.rules import expiry_of
+from openehc.codes.rules import LONGEST_LIFE, expiry_of
 from openehc.codes.store import CodeStore, NewIssue
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.ids import Entropy, new_serial
@@ -31,11 +31,12 @@ class GenerateCommand(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class GenerateCode:
-    """The use case."""
+    """The use case; no dynamic code lives longer than `longest`, whatever is asked for."""
 
     store: CodeStore
     module: CryptoModule
     entropy: Entropy
+    longest: timedelta = LONGEST_LIFE
 
     async def __call__(
         self, account: CardAccount, command: GenerateCommand
@@ -64,7 +65,7 @@ class GenerateCode:
         expires_at = None
         valid = ""
         if command.tag is Tag.DYNAMIC:
-            expires_at = expiry_of(command.now, command.life)
+            expires_at = expiry_of(command.now, min(command.life, self.longest))
             valid = await self.module.make_valid(expires_at)
         return IssuedCode(
             account=account,

@@ -55,13 +55,14 @@ def judge(presented: Presented, *, now: datetime) -> Refusal | None:
     if not presented.identity_matches:
         return Refusal(Reason.CODE_MALFORMED, "电子健康卡ID与登记的证件不一致")
     if presented.code.tag is Tag.DYNAMIC:
-        refusal = _judge_validity(presented, now)
+        refusal = judge_validity(presented, now)
         if refusal:
             return refusal
     return judge_standing(account)
 
 
-def _judge_validity(presented: Presented, now: datetime) -> Refusal | None:
+def judge_validity(presented: Presented, now: datetime) -> Refusal | None:
+    """Whether a dynamic code is good now and was issued here for this person (step 2)."""
     if presented.expires_at is None:
         return Refusal(Reason.VALID_WRONG)
     if now > presented.expires_at:

@@ -9,6 +9,7 @@ _TEXTS: Final = {
     Reason.CARD_CLOSED: "这张电子健康卡已注销。",
     Reason.CARD_BLACKLISTED: "这张电子健康卡已被停用，请联系发卡机构。",
     Reason.CARD_NOT_ACTIVE: "这张电子健康卡尚未激活，请先领取。",
+    Reason.CARD_MERGED: "这张电子健康卡已并入您的另一张卡，请出示现用的卡。",
     Reason.CODE_EXPIRED: "二维码已过期，请刷新后重试。",
     Reason.CODE_NOT_ISSUED: "二维码无效，请刷新后重试。",
     Reason.CODE_MALFORMED: "这不是电子健康卡二维码，请重新出示。",

@@ -10,6 +10,7 @@ Masked = NewType("Masked", str)
 _ID_EDGE: Final = 4
 _PHONE_HEAD: Final = 3
 _PHONE_TAIL: Final = 4
+_ACCOUNT_TAIL: Final = 4
 
 
 def masked_name(name: str) -> Masked:
@@ -33,3 +34,15 @@ def masked_phone(phone: str) -> Masked:
     if len(phone) <= shown:
         return Masked("*" * max(len(phone) - 1, 0) + phone[-1:])
     return Masked(phone[:_PHONE_HEAD] + "*" * (len(phone) - shown) + phone[-_PHONE_TAIL:])
+
+
+def masked_account(number: str) -> Masked:
+    """Last 4 characters of a card or account number (gaps.md 44), never more than half of it."""
+    shown = min(_ACCOUNT_TAIL, len(number) // 2)
+    hidden = len(number) - shown
+    return Masked("*" * hidden + number[hidden:])
+
+
+def masked_text(text: str) -> Masked:
+    """Only that something is there: an address says nothing when half of it is starred."""
+    return Masked("***" if text else "")

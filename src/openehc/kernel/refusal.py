@@ -44,6 +44,7 @@ class Reason(Enum):
     CARD_CLOSED = "card closed"
     CARD_BLACKLISTED = "card black-listed"
     CARD_NOT_ACTIVE = "card prepared but not yet active"
+    CARD_MERGED = "card merged into another of the same person"
     # codes
     CODE_MALFORMED = "code malformed"
     CODE_NOT_ISSUED = "code was never issued here"
@@ -65,6 +66,7 @@ class Reason(Enum):
     CAPTCHA_NEEDED = "a captcha has to be solved"
     TOTP_NEEDED = "the code of the authenticator is needed"
     TOO_MANY_TRIES = "too many failed tries"
+    LOOKS_TOO_MANY = "one person looks at too many residents"
     # parts of the platform that do not answer
     DATABASE_DOWN = "database down"
     DATABASE_FAULT = "database refused"

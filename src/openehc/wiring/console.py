@@ -21,6 +21,7 @@ from openehc.people.approval_kinds import ApprovalKinds
 from openehc.storage.pool import Database
 from openehc.wiring.console_audit import audit_routers
 from openehc.wiring.people import PeopleParts, build_people
+from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
 from openehc.wiring.trust_folder import TrustFolder
@@ -46,9 +47,12 @@ class ConsoleParts:
 
 def build_console(parts: ConsoleParts) -> FastAPI:
     """The application with every router."""
-    people = build_people(people_parts(parts), approval_kinds=ApprovalKinds(()))
+    residents = resident_desk(parts)
+    kinds = ApprovalKinds(merge_kinds(residents))
+    people = build_people(people_parts(parts), approval_kinds=kinds)
     audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
-    app = build_api(sessions=people.sessions, routers=[*people_routers(people), *audit])
+    routers = [*people_routers(people), *resident_routers(residents), *audit]
+    app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE

@@ -257,7 +257,7 @@ def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
 
 def _handlers(base: _Base, verify: VerifyCode, change: ChangeCard) -> dict[str, Handler]:
     settings = base.settings
-    generate = GenerateCode(base.codes, base.module, base.entropy)
+    generate = GenerateCode(base.codes, base.module, base.entropy, settings.longest_life)
     card_methods = CardMethods(
         cards=base.cards,
         register_card=RegisterCard(base.cards, base.module, base.entropy, settings.ehcin),

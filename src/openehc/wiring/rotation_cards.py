@@ -5,7 +5,8 @@ gets a row under each key in the same transaction, so that "one person, one docu
 holds between workers of which one is a stage ahead. Rewrites no rows by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from openehc.access.serials import Claim, SerialKey
@@ -60,6 +61,17 @@ class RotatingCardStore(CardStore):
             return await self._open_under_both(new, serial=serial, fact=fact)
         finally:
             ring.gate.leave(turn)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """The keys stay what they are until the caller's transaction has ended."""
+        if not self._ring.fresh:
+            await self._ring.freshen()
+        turn = self._ring.gate.enter()
+        try:
+            yield
+        finally:
+            self._ring.gate.leave(turn)
 
     async def change_account(self, change: AccountChange, *, serial: SerialKey | None) -> Written:
         """As the plain store's."""

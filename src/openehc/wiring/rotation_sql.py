@@ -151,7 +151,8 @@ select (select count(*) from cards) + (select count(*) from card_photos)
 # ---------------------------------------------------------------- blind indexes
 
 CARDS_TO_INDEX: Final = """
-select ehcid, state, sealed_profile, blacklisted_at is not null as blacklisted, revision
+select ehcid, state, sealed_profile, blacklisted_at is not null as blacklisted, revision,
+       merged_into
   from cards where ehcid > $1 order by ehcid limit $2 for no key update
 """
 

@@ -36,6 +36,12 @@ from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.proxy_keys import require_keys
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.supervising import SocketEach, bind_sockets
+from openehc.wiring.tls import (
+    ContextFactory,
+    WrongCertificate,
+    server_context,
+    unchecked_context,
+)
 
 BACKLOG: Final = 4096
 """Below this, 1,000 clients that connect at once overflow the queue of connections."""
@@ -129,6 +135,7 @@ def run_workers(
         http=DirectProtocol, ws="none", lifespan="on", access_log=False, log_level="warning",
         log_config=None, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False, date_header=False, proxy_headers=False,
+        ssl_context_factory=_tls(settings),
     )  # fmt: skip
     try:
         sockets = bind_sockets(config)
@@ -146,13 +153,25 @@ def run_workers(
             socket.close()
 
 
+def _tls(settings: Settings) -> ContextFactory | None:
+    """How the workers speak TLS; files that cannot be used stop the start."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    try:
+        server_context(settings.tls_certificate, settings.tls_key)
+    except WrongCertificate as wrong:
+        raise WrongSettings(str(wrong)) from None
+    return ContextFactory(settings.tls_certificate, settings.tls_key)
+
+
 def _announce(settings: Settings, ended: threading.Event, on_ready: Callable[[], None]) -> None:
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
-    url = f"http://{host}:{settings.port}/health/ready"
+    tls = unchecked_context() if settings.tls_certificate else None
+    url = f"{'https' if tls else 'http'}://{host}:{settings.port}/health/ready"
     while not ended.wait(0.1):
         with (
             suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(url, timeout=2),
+            urllib.request.urlopen(url, timeout=2, context=tls),  # noqa: S310 (made above)
         ):
             on_ready()
             return

@@ -7,6 +7,8 @@
     passphrase_file = "passphrase" # relative to the data folder; asked for when absent
     dsn = "postgresql://..."       # an external database; the embedded one when absent
     owner_dsn = "postgresql://..." # the same as the owner of its tables: migrations, key rotation
+    tls_certificate = "tls.pem"    # both or none; relative to the data folder
+    tls_key = "tls.key"
 
     [messages]
     window_minutes = 15            # 0 lets any timestamp through; refused in production
@@ -28,6 +30,7 @@
     supplement_by_treatment = { "010105" = "require" }
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
+    longest_life_seconds = 300     # of a dynamic code: as short as risk control wants it
 
     [audit]
     checkpoint_seconds = 60        # how often the node signs how far its audit records are
@@ -51,7 +54,7 @@ from typing import Any, Final
 
 from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
-from openehc.codes.rules import SupplementRules
+from openehc.codes.rules import LONGEST_LIFE, SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.wiring.crypto_backend import (
     CryptoBackend,
@@ -65,10 +68,14 @@ ROLES: Final = ("card", "crypto")
 """The roles that a node of this version can take."""
 
 FILE: Final = "node.toml"
+_SHORTEST_LIFE_SECONDS: Final = 10
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _LONGEST_CHECKPOINT_SECONDS: Final = 3600
 _SECTIONS: Final = {
-    "node": ("ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn"),
+    "node": (
+        "ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn", "tls_certificate",
+        "tls_key",
+    ),
     "messages": ("window_minutes",),
     "crypto": (
         "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
@@ -76,6 +83,7 @@ _SECTIONS: Final = {
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
+        "longest_life_seconds",
     ),
     "audit": ("checkpoint_seconds", "checkpoint_file"),
     "console": ("proxies", "gateway_addresses", "gateway_key_file"),
@@ -105,12 +113,15 @@ class Settings:
     supplement: SupplementRules = field(default_factory=SupplementRules)
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
+    longest_life: timedelta = LONGEST_LIFE
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
     checkpoint_seconds: float = 60.0
     checkpoint_file: Path | None = None
     proxies: frozenset[str] = frozenset()
     gateway_addresses: frozenset[str] = frozenset()
     gateway_key_file: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -121,6 +132,8 @@ class Settings:
             )
         if "crypto" in self.roles and self.crypto.kind is Kind.PROXY:
             raise WrongSettings("a front proxy (--roles crypto) does not stand behind another one")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise WrongSettings("tls_certificate and tls_key are given together or not at all")
         if self.mode is KeyPurpose.PRODUCTION and self.window is None:
             raise WrongSettings("messages.window_minutes = 0 is not allowed in production mode")
 
@@ -132,7 +145,8 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Where residents and machines reach the node from outside, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        scheme = "https" if self.tls_certificate else "http"
+        return (self.public_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
 
 
 def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (names of Settings)
@@ -186,12 +200,11 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     read = {name: _read(name, value, path) for name, value in flat.items()}
     told: dict[str, Any] = {name: read[name] for name in _TAKEN_OVER if name in read}
     told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
-    if "passphrase_file" in read:
-        told["passphrase_file"] = path.parent.absolute() / read["passphrase_file"]
-    if read.get("checkpoint_file"):
-        told["checkpoint_file"] = path.parent.absolute() / read["checkpoint_file"]
-    if "gateway_key_file" in read:
-        told["gateway_key_file"] = path.parent.absolute() / read["gateway_key_file"]
+    for name in _PLACES:
+        if read.get(name):
+            told[name] = path.parent.absolute() / read[name]
+    if "longest_life_seconds" in read:
+        told["longest_life"] = read["longest_life_seconds"]
     if "window_minutes" in read:
         told["window"] = read["window_minutes"]
     told["crypto"] = _crypto(read, path)
@@ -257,6 +270,13 @@ def _checkpoint_seconds(value: object) -> float:
     return float(value)
 
 
+def _life(value: object) -> timedelta:
+    seconds, most = _whole_number(value), int(LONGEST_LIFE.total_seconds())
+    if not _SHORTEST_LIFE_SECONDS <= seconds <= most:
+        raise ValueError(f"{_SHORTEST_LIFE_SECONDS} to {most} seconds are expected")
+    return timedelta(seconds=seconds)
+
+
 def _whole_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("a whole number is expected")  # noqa: TRY004 (a setting)
@@ -287,6 +307,8 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "mode": _mode,
     "public_url": _text,
     "passphrase_file": _text,
+    "tls_certificate": _text,
+    "tls_key": _text,
     "dsn": _text,
     "owner_dsn": _text,
     "window_minutes": _window,
@@ -309,7 +331,11 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "gateway_key_file": _text,
     "checkpoint_seconds": _checkpoint_seconds,
     "checkpoint_file": _text,
+    "longest_life_seconds": _life,
 }
+_PLACES: Final = (
+    "passphrase_file", "tls_certificate", "tls_key", "gateway_key_file", "checkpoint_file",
+)  # fmt: skip
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
     "proxies", "gateway_addresses", "checkpoint_seconds",

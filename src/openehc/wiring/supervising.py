@@ -6,6 +6,7 @@ to the parent: while a worker is started anew, its connections wait and are not 
 Where the system cannot share a port (Windows), all workers share one socket.
 """
 
+import logging
 import socket
 from typing import Final
 
@@ -14,6 +15,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+READY_SECONDS: Final = 30.0
+_log: Final = logging.getLogger("openehc.node")
 _CAN_SHARE: Final = hasattr(socket, "SO_REUSEPORT")
 
 
@@ -57,6 +60,23 @@ class SocketEach(Multiprocess):
                 self.should_exit.set()
                 return
             self.processes[slot] = self._started(slot)
+
+    def restart_all(self) -> None:
+        """On SIGHUP: a new worker for each slot, which serves before the old one ends.
+
+        Both listen on the slot's socket meanwhile. One that does not get ready in time
+        goes, and the old workers stay.
+        """
+        for slot, old in enumerate(self.processes):
+            new = self._started(slot)
+            if not new.wait_until_ready(READY_SECONDS, self.should_exit):
+                new.kill()
+                new.join()
+                _log.error("a new worker did not get ready; the old workers stay")
+                return
+            old.terminate()
+            old.join()
+            self.processes[slot] = new
 
     def _started(self, slot: int) -> Process:
         process = Process(self.config, [self.sockets[slot % len(self.sockets)]])

@@ -45,6 +45,7 @@ def test_a_code_is_printed_in_the_form_of_the_standard(text: str) -> None:
     assert parsed(text).text == text
 
 
+@pytest.mark.requirement("G1-6.4-3")
 @pytest.mark.parametrize(
     ("dialect", "standard"),
     [

@@ -2,7 +2,13 @@
 
 import pytest
 
-from openehc.kernel.masking import masked_id_no, masked_name, masked_phone
+from openehc.kernel.masking import (
+    masked_account,
+    masked_id_no,
+    masked_name,
+    masked_phone,
+    masked_text,
+)
 
 
 @pytest.mark.requirement("G1-B.1-2", "G2-B-5.3-32")
@@ -44,3 +50,19 @@ def test_four_characters_at_each_end_of_a_document_number_are_shown(id_no: str, 
 )
 def test_the_head_and_tail_of_a_phone_number_are_shown(phone: str, shown: str) -> None:
     assert masked_phone(phone) == shown
+
+
+@pytest.mark.requirement("G2-B-5.3-32")
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("6222000011112222", "************2222"), ("MZ-1", "**-1"), ("12345", "***45"), ("7", "*"),
+     ("", "")],
+)  # fmt: skip
+def test_a_card_number_ends_in_at_most_four_signs_and_never_half_of_it(
+    number: str, shown: str
+) -> None:
+    assert masked_account(number) == shown
+
+
+def test_a_text_only_tells_that_it_is_there() -> None:
+    assert (masked_text("示例路1号"), masked_text("")) == ("***", "")

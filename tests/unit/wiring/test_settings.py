@@ -40,6 +40,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         supplement_by_treatment = { "010105" = "require" }
         legacy_channels = { "99010001001" = "9902B0007" }
         public_account_qrcode = "https://qr.example.org"
+        longest_life_seconds = 90
         [console]
         proxies = ["10.0.0.5", "fd00::0:5"]
         gateway_addresses = ["10.0.0.6"]
@@ -59,6 +60,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.proxies == {"10.0.0.5", "fd00::5"}
     assert settings.gateway_addresses == {"10.0.0.6"}
     assert settings.gateway_key_file == tmp_path / "gateway.key"
+    assert settings.longest_life == timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         (SMALLEST + '[console]\nproxies = "10.0.0.5"\n', "console.proxies"),
         (SMALLEST + '[console]\nproxies = ["proxy.example"]\n', "console.proxies"),
         (SMALLEST + "[console]\ngateway_addresses = [1]\n", "console.gateway_addresses"),
+        (SMALLEST + "[codes]\nlongest_life_seconds = 9\n", "codes.longest_life_seconds"),
+        (SMALLEST + "[codes]\nlongest_life_seconds = 301\n", "codes.longest_life_seconds"),
+        (SMALLEST + '[codes]\nlongest_life_seconds = "60"\n', "codes.longest_life_seconds"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, named: str) -> None:

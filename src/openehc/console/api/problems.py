@@ -28,6 +28,7 @@ _STATUS: Final = {
     Reason.CARD_CLOSED: 409,
     Reason.CARD_BLACKLISTED: 409,
     Reason.CARD_NOT_ACTIVE: 409,
+    Reason.CARD_MERGED: 409,
     Reason.NAME_CONFLICT: 409,
     Reason.INPUT_WRONG: 422,
     Reason.IDENTITY_WRONG: 422,
@@ -39,6 +40,13 @@ _STATUS: Final = {
     Reason.CAPTCHA_NEEDED: 401,
     Reason.TOTP_NEEDED: 401,
     Reason.TOO_MANY_TRIES: 429,
+    Reason.LOOKS_TOO_MANY: 429,
+    Reason.CODE_MALFORMED: 422,
+    Reason.CODE_NOT_ISSUED: 422,
+    Reason.CODE_EXPIRED: 422,
+    Reason.VALID_MISSING: 422,
+    Reason.VALID_WRONG: 422,
+    Reason.FOREIGN_CODE: 422,
     Reason.OVERLOADED: 503,
 }
 """Reasons that a person can meet; any other is a defect and becomes 500."""
