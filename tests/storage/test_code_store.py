@@ -172,3 +172,13 @@ async def test_a_decision_counts_until_the_link_ends(
     done = await stores.codes.decide(token, AuthorisationStatus.CANCELLED, ehcid=None, at=at)
 
     assert done is decided
+
+
+async def test_a_thousand_first_uses_at_once_are_all_saved(stores: Stores) -> None:
+    whom = account(resident(1))
+
+    await asyncio.gather(
+        *(stores.codes.save_verification(fact(Kind.VERIFY, whom), serial=None) for _ in range(1000))
+    )
+
+    assert await stores.count("usage_facts") == 1000

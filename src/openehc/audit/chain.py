@@ -1,61 +1,129 @@
-"""Chains of records: each hash covers its record and the hash before it.
+"""Chains of records: each hash covers its record and what was committed before it.
 
-A chain has one writer at a time and grows only by what was committed, so many chains
-stand side by side and no writer waits for another. Touches no database and no key.
+A chain has one writer and grows only by what was committed, so many chains stand side by
+side and no writer waits for another. It goes on in groups, one for each commit. The hash
+of a record covers its content and the digest of the group before; the digest of a group
+covers the hashes of its records. So a group may turn out smaller than it was sent (a
+serial number was taken meanwhile) without breaking anything.
+
+Touches no database and no key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Protocol
 
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.ids import Entropy
+from openehc.kernel.refusal import DatabaseDown
 
 HASH_SIZE: Final = 32
+MOST_IN_GROUP: Final = 0x7FFF
 _GENESIS: Final = b"openehc audit chain\0"
-_STREAM_BITS: Final = 63
+_EPOCH: Final = date(1970, 1, 1)
+_RANDOM_BITS: Final = 44
+_ONE_DAY: Final = timedelta(days=1)
 
 
-def genesis(stream: int) -> bytes:
-    """The hash before the first record of the chain with this number."""
-    return sm3(_GENESIS + stream.to_bytes(8, "big"))
+def genesis(stream: int, *, origin: bytes) -> bytes:
+    """The digest before the first group of the chain with this number.
+
+    `origin` tells databases apart: a chain that was copied from another one does not fit.
+    """
+    return sm3(_GENESIS + origin + stream.to_bytes(8, "big"))
 
 
 def linked(before: bytes, content: bytes) -> bytes:
-    """The hash of a record (32 bytes) behind one whose hash is `before`."""
+    """The hash of a record (32 bytes) behind the group whose digest is `before`."""
     return sm3(before + content)
+
+
+def group_digest(hashes: Sequence[bytes]) -> bytes:
+    """The digest of a group with these records, in order."""
+    return sm3(b"".join(hashes))
+
+
+def first_stream_of(day: date) -> int:
+    """The lowest number that a chain opened on `day` can have."""
+    return (day - _EPOCH).days << _RANDOM_BITS
+
+
+def day_of_stream(stream: int) -> date:
+    """The day on which the chain with this number was opened, in UTC."""
+    return _EPOCH + timedelta(days=stream >> _RANDOM_BITS)
+
+
+class KnownOrigin(Protocol):
+    """Where a chain learns its origin, when it is opened."""
+
+    @property
+    def value(self) -> bytes:
+        """32 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a chain is committed: the number of its last group (0: none) and its digest."""
+
+    stream: int
+    seq: int
+    digest: bytes
 
 
 @dataclass(slots=True)
 class Chain:
-    """One chain in this process: `seq` and `head` tell the last record that is durable."""
+    """One chain in this process; `head` is what is known to be committed, None when in doubt."""
 
-    stream: int
-    seq: int = 0
-    head: bytes = b""
-    _linked: tuple[int, bytes] | None = None
+    entropy: Entropy
+    origin: KnownOrigin
+    head: Head | None = None
+    _sent: Head | None = None
+    _hashes: list[bytes] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        """Begin before the first record."""
-        if not self.seq:
-            self.head = genesis(self.stream)
+    def link(self, contents: Sequence[bytes], *, at: datetime) -> tuple[int, int, list[bytes]]:
+        """Stream, number and hashes of the next group, which happened `at`.
 
-    def link(self, content: bytes) -> tuple[int, bytes]:
-        """Number and hash of the next record; it counts once `keep` was called."""
-        seq, head = self._linked or (self.seq, self.head)
-        self._linked = seq + 1, linked(head, content)
-        return self._linked
+        It counts once `keep` was called, and is forgotten by `undo`.
+        """
+        before = self._fit(at.astimezone(UTC).date())
+        self._sent = before
+        self._hashes = [linked(before.digest, content) for content in contents]
+        return before.stream, before.seq + 1, self._hashes
 
-    def keep(self) -> None:
-        """What was linked is committed."""
-        if self._linked:
-            (self.seq, self.head), self._linked = self._linked, None
+    def keep(self, places: Sequence[int] | None = None) -> None:
+        """The group is committed; of its records only those at `places` (from 0), None is all."""
+        before, hashes = self._sent, self._hashes
+        if before is not None:
+            if places is not None:
+                hashes = [hashes[place] for place in places]
+            if hashes:
+                self.head = Head(before.stream, before.seq + 1, group_digest(hashes))
+        self._sent = None
+
+    def undo(self) -> None:
+        """Nothing of what was linked was committed, for certain."""
+        self._sent = None
+
+    def abandon(self) -> None:
+        """Nobody knows whether it was committed: the chain is never continued."""
+        self.head = self._sent = None
 
     @property
     def settled(self) -> bool:
-        """Whether everything linked is known to be committed."""
-        return self._linked is None
+        """Whether everything linked is known to be committed or undone."""
+        return self._sent is None
+
+    def _fit(self, day: date) -> Head:
+        """The head to go on from: a chain lasts for its day, and for what comes late to it."""
+        head = self.head
+        if head is not None and day_of_stream(head.stream) - day in {timedelta(0), _ONE_DAY}:
+            return head
+        number = int.from_bytes(self.entropy.bytes(8), "big") % (1 << _RANDOM_BITS)
+        stream = first_stream_of(day) + number
+        self.head = Head(stream, 0, genesis(stream, origin=self.origin.value))
+        return self.head
 
 
 @dataclass(slots=True)
@@ -63,6 +131,7 @@ class Chains:
     """The chains of one process that nobody writes at the moment."""
 
     entropy: Entropy
+    origin: KnownOrigin
     _idle: list[Chain] = field(default_factory=list)
 
     @contextmanager
@@ -71,10 +140,15 @@ class Chains:
         chain = self._idle.pop() if self._idle else self.opened()
         try:
             yield chain
+        except DatabaseDown:  # the commit itself may be in doubt: the chain stays unsettled
+            raise
+        except Exception:
+            chain.undo()
+            raise
         finally:
             if chain.settled:
                 self._idle.append(chain)
 
     def opened(self) -> Chain:
-        """A new chain with a number of its own."""
-        return Chain(int.from_bytes(self.entropy.bytes(8), "big") % (1 << _STREAM_BITS))
+        """A new chain for a writer of its own."""
+        return Chain(self.entropy, self.origin)

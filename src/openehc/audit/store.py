@@ -1,17 +1,21 @@
-"""Audit records in the database: the only file of `audit` that touches it."""
+"""Writing audit records: one act's own, or many that wait at the same moment."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
+import asyncpg
 import msgspec
 
 from openehc.audit.chain import Chain
 from openehc.audit.model import AuditEvent
-from openehc.audit.sql import INSERT_RECORD
+from openehc.audit.sql import INSERT_RECORDS
 from openehc.storage.pool import Transaction
+from openehc.storage.rows import Row
 
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Values = tuple[object, ...]
 
@@ -27,16 +31,42 @@ def values_of(event: AuditEvent) -> Values:
     )  # fmt: skip
 
 
-def content_of(values: Values) -> bytes:
+def content_of(values: Sequence[object]) -> bytes:
     """The bytes that a record's hash covers: its columns as a JSON array, the time in µs."""
-    at = values[0]
-    if not isinstance(at, datetime):
-        raise TypeError("the first column of a record is its time")
-    return _encode([(at - _EPOCH) // timedelta(microseconds=1), *values[1:]])
+    return _encode([(_time_of(values) - _EPOCH) // _MICROSECOND, *values[1:]])
 
 
 async def write(connection: Transaction, event: AuditEvent, chain: Chain) -> None:
-    """Insert the event as the chain's next record."""
+    """Insert the event as the chain's next group."""
     values = values_of(event)
-    seq, digest = chain.link(content_of(values))
-    await connection.execute(INSERT_RECORD, chain.stream, seq, digest, *values)
+    added = chain.link([content_of(values)], at=event.at)
+    await connection.execute(INSERT_RECORDS, *[[value] for value in values], *added)
+
+
+class RecordChain:
+    """The chain of one lane that commits many records at once."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain: Final = chain
+
+    def parameters(self, rows: Sequence[Row]) -> Sequence[object]:
+        """Stream, number and hashes of the group that these rows are."""
+        contents = [content_of(row) for row in rows]
+        return self._chain.link(contents, at=max(_time_of(row) for row in rows))
+
+    def committed(self, records: Sequence[asyncpg.Record]) -> None:
+        """All of them are durable: the statement leaves none out."""
+        del records
+        self._chain.keep()
+
+    def undone(self) -> None:
+        """The chain goes on from where it was."""
+        self._chain.undo()
+
+    def in_doubt(self) -> None:
+        """The chain is never continued."""
+        self._chain.abandon()
+
+
+def _time_of(values: Sequence[object]) -> datetime:
+    return cast("datetime", values[0])

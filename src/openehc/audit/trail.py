@@ -11,9 +11,12 @@ from typing import Any
 
 from openehc.audit.chain import Chains
 from openehc.audit.model import AuditEvent
-from openehc.audit.store import write
+from openehc.audit.origin_store import Origin
+from openehc.audit.sql import INSERT_RECORDS
+from openehc.audit.store import RecordChain, values_of, write
 from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import Refusal
+from openehc.storage.batching import GroupCommit
 from openehc.storage.pool import Database, Transaction
 
 
@@ -39,12 +42,25 @@ class AuditTrail:
 
     def __init__(self, database: Database, entropy: Entropy) -> None:
         self._database = database
-        self._chains = Chains(entropy)
+        self._origin = Origin(database)
+        self._chains = Chains(entropy, self._origin)
+        self._records = GroupCommit(
+            database, INSERT_RECORDS, name="audit", lanes=1,
+            addition=lambda: RecordChain(self._chains.opened()),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """Finish what waits and give the connection back."""
+        await self._records.close()
 
     async def record(self, event: AuditEvent) -> None:
-        """Record an event by itself; durable when it returns. Raises DatabaseDown."""
-        async with self.act(event):
-            pass
+        """Record an event by itself; durable when it returns.
+
+        Events that wait at the same moment share a commit. Raises QueueFull, DatabaseDown
+        (OutcomeUnknown when nobody knows) and StatementRefused.
+        """
+        await self._origin.known()
+        await self._records.run(values_of(event))
 
     @asynccontextmanager
     async def act(self, event: AuditEvent) -> AsyncIterator[Act]:
@@ -56,9 +72,10 @@ class AuditTrail:
 
         When the block raises, nothing was done and nothing is recorded.
         """
+        await self._origin.known()
         with self._chains.borrowed() as chain:
             async with self._database.transaction() as connection:
                 act = Act(connection, event)
                 yield act
                 await write(connection, act.event, chain)
-            chain.keep()
+            chain.keep()  # only now: a commit in doubt leaves the chain unsettled, so unused

@@ -25,6 +25,7 @@ from openehc.cards.rules import (
     without_card_at,
 )
 from openehc.cards.store import AccountChange, CardStore, Saved
+from openehc.cards.usage import Kind, UsageFact
 from openehc.kernel.clock import china_day
 from openehc.kernel.ids import Entropy, new_serial
 from openehc.kernel.refusal import Reason, Refusal
@@ -83,9 +84,12 @@ class ChangeCard:
                 external_serial=command.external_serial,
                 changed_fields=changed_fields(before.resident, after.resident),
             )
+            fact = UsageFact(
+                Kind.CHANGE, at=command.now, admission=command.admission, account=after
+            )
             change = AccountChange(
                 before=before, after=after, admission=command.admission, act=act,
-                photo=command.photo, reason=command.reason,
+                photo=command.photo, reason=command.reason, fact=fact,
             )  # fmt: skip
             written = await self.store.change_account(change, serial=command.serial)
             refusal = refusal_of(written.claim)

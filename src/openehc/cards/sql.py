@@ -45,6 +45,11 @@ given as materialized (
 )"""
 
 
+CHAINED_NAMES: Final = f"{FACT_NAMES}, stream, seq, place, hash"
+CHAINED_VALUES: Final = f"""{FACT_NAMES}, $2::bigint, $3::int, ord::smallint,
+           substring($4::bytea from ord::int * 32 - 31 for 32)"""
+"""A fact with its place in a chain (cards/usage_chain_store.py): each hash has 32 bytes."""
+
 CLAIM: Final = """
 claimed as (
     insert into serial_numbers (serial, used_at)
@@ -91,7 +96,8 @@ with {given(NEW_COLUMNS)}, {CLAIM}, documented as (
                               platform_serial, external_serial)
     select ehcid, 1, change, at, app_id, term_id, platform_serial, external_serial from opened
 ), counted as (
-    insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from opened
+    insert into usage_facts ({CHAINED_NAMES})
+    select {CHAINED_VALUES} from opened
 )
 select r.ord, r.free, r.claimed, o.ord is not null as done
   from ready r left join opened o using (ord)
@@ -99,7 +105,8 @@ select r.ord, r.free, r.claimed, o.ord is not null as done
 
 RECORD_USE: Final = f"""
 with {given(USE_COLUMNS)}, {CLAIM}, counted as (
-    insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from ready where claimed
+    insert into usage_facts ({CHAINED_NAMES})
+    select {CHAINED_VALUES} from ready where claimed
 )
 select ord, free, claimed, claimed as done from ready
 """

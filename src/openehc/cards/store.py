@@ -4,7 +4,8 @@ Personal data leave here sealed and come back opened; look-ups go through keyed
 blind indexes, so that a dump of the tables shows no name, number or phone.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +34,8 @@ from openehc.cards.sql import (
     UPDATE_ACCOUNT,
     UPSERT_PHOTO,
 )
-from openehc.cards.usage import UsageFact, fact_values
+from openehc.cards.usage import Kind, UsageFact, fact_values
+from openehc.cards.usage_chain_store import FactChains, FactLane
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.ids import Entropy
 from openehc.storage.batching import BatchedRead, GroupCommit
@@ -106,6 +108,12 @@ def photo_row(ehcid: bytes) -> bytes:
     return b"card_photos.sealed_photo:" + ehcid
 
 
+_KEPT: Final = "done"
+"""The column by which statements tell whether they kept the fact."""
+
+Keep = Callable[[str], Awaitable[Written]]
+
+
 class OvertakenError(Exception):
     """Somebody changed the account first: the transaction of `change_within` must not commit."""
 
@@ -124,11 +132,16 @@ class CardStore:
             database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
         )
         self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
-        self._register = GroupCommit(database, REGISTER, name="register", lanes=1, shape=as_json)
-        self._record_use = GroupCommit(
-            database, RECORD_USE, name="record use", lanes=1, shape=as_json
+        self.facts: Final = FactChains(database, entropy)
+        self._register = GroupCommit(
+            database, REGISTER, name="register", lanes=1, shape=as_json, addition=self._fact_lane
         )
+        self._record_use = GroupCommit(
+            database, RECORD_USE, name="record use", lanes=1, shape=as_json,
+            addition=self._fact_lane,
+        )  # fmt: skip
         self._ways: dict[Admission, int] = {}
+        self._naming = asyncio.Lock()
 
     async def close(self) -> None:
         """Finish what waits and give the connections back."""
@@ -171,19 +184,41 @@ class CardStore:
         row = await self._new_row(new, serial, fact)
         if not new.account.resident.cards and new.photo is None:
             return written_of(await self._register.run(row))
-        async with self._database.transaction() as connection:
-            answer = await connection.fetchrow(REGISTER, *as_json([row]))
-            written = written_of(answer)
+        async with self._saving_fact([row]) as (connection, keep):
+            written = await keep(REGISTER)
             if written == Written(Claim.USED, Saved.DONE):
                 await self._save_links(connection, new.account, new.act.at)
                 await self._save_photo(connection, new.account.ehcid, new.photo, new.act.at)
         return written
 
+    @asynccontextmanager
+    async def _saving_fact(self, rows: Sequence[Row]) -> AsyncIterator[tuple[Transaction, Keep]]:
+        """A transaction that saves one fact at most, with its place in a chain.
+
+        The second value runs the statement that saves it.
+        """
+        answers: list[asyncpg.Record] = []
+        with self.facts.borrowed(saved=_KEPT) as lane:
+            async with self._database.transaction() as connection:
+
+                async def keep(statement: str) -> Written:
+                    added = lane.parameters(rows)
+                    answer = await connection.fetchrow(statement, *as_json(rows), *added)
+                    answers.extend([answer] if answer else [])
+                    return written_of(answer)
+
+                yield connection, keep
+            lane.committed(answers)
+
+    def _fact_lane(self) -> FactLane:
+        return self.facts.lane(saved=_KEPT)
+
     async def use_values(self, fact: UsageFact, serial: SerialKey | None) -> Row:
         """The values of `USE_COLUMNS`; all facts of this process are made into columns here."""
         way = self._ways.get(fact.admission)
         if way is None:
-            way = await self._new_way(fact.admission)
+            async with self._naming:  # a thousand requests at the start ask once
+                way = self._ways.get(fact.admission) or await self._new_way(fact.admission)
         return (*fact_values(fact, way=way), serial and serial.value)
 
     async def _new_way(self, admission: Admission) -> int:
@@ -194,6 +229,7 @@ class CardStore:
                 admission.medium.value,
             )
         )  # fmt: skip
+        await self.facts.know_way(way, admission)
         self._ways[admission] = way
         return way
 
@@ -222,6 +258,13 @@ class CardStore:
         answer = await self._record_use.run(await self.use_values(fact, serial))
         return written_of(answer).claim
 
+    async def record_sight(
+        self, account: CardAccount, admission: Admission, *, at: datetime
+    ) -> None:
+        """Save that an application is shown this resident; only then may it be."""
+        fact = UsageFact(Kind.QUERY, at=at, admission=admission, account=account)
+        await self.record_use(fact, serial=None)
+
     async def change_account(self, change: AccountChange, *, serial: SerialKey | None) -> Written:
         """Save an account that changed.
 
@@ -230,10 +273,10 @@ class CardStore:
         """
         row = await self.use_values(change.fact, None) if change.fact else None
         try:
-            async with self._database.transaction() as connection:
+            async with self._saving_fact([row] if row else []) as (connection, keep):
                 written = await self._change_inside(connection, change, serial)
                 if row and written.saved is Saved.DONE:
-                    await connection.execute(RECORD_USE, *as_json([row]))
+                    await keep(RECORD_USE)
                 return written
         except OvertakenError:
             return Written(Claim.USED, Saved.OVERTAKEN)

@@ -19,7 +19,12 @@ SUCCESS: Final = "ok"
 
 @unique
 class Kind(StrEnum):
-    """What was done; regcard_num counts the first two, activate_num those by the resident."""
+    """What was done; regcard_num counts the first two, activate_num those by the resident.
+
+    The last two are no use of a card: who looked a resident up or fetched the result of a
+    consent, and who changed or closed the account. They are kept as sights of personal data
+    (材料一 9.4).
+    """
 
     REGISTER = "register"
     PREPARE = "prepare"
@@ -27,6 +32,8 @@ class Kind(StrEnum):
     RETURN = "return"
     GENERATE = "generate"
     VERIFY = "verify"
+    QUERY = "query"
+    CHANGE = "change"
 
 
 class Purpose(msgspec.Struct, frozen=True, gc=False):

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "call": ("openehc.cli.call_command", "call"),
     "vectors": ("openehc.cli.vectors_command", "vectors_command"),
     "keys": ("openehc.cli.keys_command", "keys"),
+    "audit": ("openehc.cli.audit_command", "audit"),
     "people": ("openehc.cli.people_command", "people"),
     "trust": ("openehc.cli.trust_command", "trust"),
 }

@@ -35,6 +35,7 @@ from openehc.wiring.running import (
     with_access_store,
 )
 from openehc.wiring.settings import Settings, WrongSettings, read_settings
+from openehc.wiring.workers_database import workers_database
 
 _TROUBLE: Final = (WrongSettings, WrongNumber, KeyFileError, PlatformError)
 
@@ -46,6 +47,9 @@ port_option = click.option("--port", type=click.IntRange(1, 65535), help="TCP po
 workers_option = click.option("--workers", type=click.IntRange(1, 256), help="Worker processes; 2.")
 dsn_option = click.option(
     "--dsn", help="An external PostgreSQL 15 or later, instead of the embedded one."
+)
+owner_dsn_option = click.option(
+    "--owner-dsn", help="The same database as the owner of its tables, for migrations."
 )
 crypto_option = click.option(
     "--crypto",
@@ -119,6 +123,7 @@ def _tell_passwords(passwords: dict[str, str], file: Path | None) -> None:
 @workers_option
 @click.option("--roles", help="Comma-separated: card, crypto (the front proxy); card.")
 @dsn_option
+@owner_dsn_option
 @crypto_option
 @tls_certificate_option
 @tls_key_option
@@ -132,10 +137,11 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
             prepare_database(dsn)
             if (data / ADMINISTRATORS_FILE).exists():
                 with_people(settings, passphrase, dsn, lambda first: take_in(first, data))
-            run_workers(
-                settings, passphrase, dsn,
-                on_ready=lambda: click.echo(f"Serving on {settings.base_url}"),
-            )  # fmt: skip
+            with workers_database(settings, dsn) as workers_dsn:
+                run_workers(
+                    settings, passphrase, workers_dsn,
+                    on_ready=lambda: click.echo(f"Serving on {settings.base_url}"),
+                )  # fmt: skip
     except _TROUBLE as trouble:
         raise click.ClickException(str(trouble)) from None
 
@@ -146,6 +152,7 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
 @port_option
 @workers_option
 @dsn_option
+@owner_dsn_option
 @crypto_option
 @tls_certificate_option
 @tls_key_option
@@ -170,7 +177,11 @@ def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noq
                 settings, passphrase, dsn,
                 lambda first: fill_people(first, registry, org_code=ORG_CODE),
             )  # fmt: skip
-            run_workers(settings, passphrase, dsn, on_ready=lambda: _welcome(settings, registry))
+            with workers_database(settings, dsn) as workers_dsn:
+                run_workers(
+                    settings, passphrase, workers_dsn,
+                    on_ready=lambda: _welcome(settings, registry),
+                )  # fmt: skip
     except _TROUBLE as trouble:
         raise click.ClickException(str(trouble)) from None
 

@@ -2,8 +2,15 @@
 
 from typing import Final
 
-from openehc.cards.sql import ACCOUNT_COLUMNS, CLAIM, USE_COLUMNS, given
-from openehc.cards.usage import FACT_NAMES, SUCCESS
+from openehc.cards.sql import (
+    ACCOUNT_COLUMNS,
+    CHAINED_NAMES,
+    CHAINED_VALUES,
+    CLAIM,
+    USE_COLUMNS,
+    given,
+)
+from openehc.cards.usage import SUCCESS
 from openehc.storage.rows import given_rows
 
 PRESENTED: Final = f"""
@@ -29,7 +36,8 @@ with {given(ISSUE_COLUMNS)}, {CLAIM}, issued as (
        set channels = issued_codes.channels || ' ' || excluded.channels
      where strpos(issued_codes.channels, excluded.channels) = 0
 ), counted as (
-    insert into usage_facts ({FACT_NAMES}) select {FACT_NAMES} from ready where claimed
+    insert into usage_facts ({CHAINED_NAMES})
+    select {CHAINED_VALUES} from ready where claimed
 )
 select ord, free, claimed from ready
 """
@@ -42,8 +50,9 @@ with {given(USE_COLUMNS)}, {CLAIM}, users as (
     on conflict do nothing
     returning ehcid, institution_id
 ), counted as (
-    insert into usage_facts ({FACT_NAMES}, first_of_day)
-    select {FACT_NAMES}, result = '{SUCCESS}' and (ehcid, institution_id) in (select * from users)
+    insert into usage_facts ({CHAINED_NAMES}, first_of_day)
+    select {CHAINED_VALUES},
+           result = '{SUCCESS}' and (ehcid, institution_id) in (select * from users)
            and row_number() over (partition by ehcid, institution_id, result order by ord) = 1
       from ready where claimed
 )

@@ -12,6 +12,7 @@ from openehc.access.serials import Claim, SerialKey, claim_of
 from openehc.cards.model import CardAccount
 from openehc.cards.store import CardStore
 from openehc.cards.usage import Purpose, UsageFact
+from openehc.cards.usage_chain_store import FactLane
 from openehc.codes.model import AuthorisationStatus, IssueRecord, ParsedCode
 from openehc.codes.sql import (
     AUTHORISATION_BY_SERIAL,
@@ -72,10 +73,16 @@ class CodeStore:
         self._presented = BatchedRead(
             database, PRESENTED, name="presented code", lanes=1, shape=as_json
         )
-        self._issue = GroupCommit(database, ISSUE, name="issue code", lanes=1, shape=as_json)
-        self._verified = GroupCommit(
-            database, VERIFIED, name="verified code", lanes=1, shape=as_json
+        self._issue = GroupCommit(
+            database, ISSUE, name="issue code", lanes=1, shape=as_json, addition=self._fact_lane
         )
+        self._verified = GroupCommit(
+            database, VERIFIED, name="verified code", lanes=1, shape=as_json,
+            addition=self._fact_lane,
+        )  # fmt: skip
+
+    def _fact_lane(self) -> FactLane:
+        return self._cards.facts.lane(saved="claimed")
 
     async def close(self) -> None:
         """Finish what waits and give the connections back."""

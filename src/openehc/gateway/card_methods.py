@@ -69,6 +69,7 @@ class CardMethods:
             return account
         if account.state is CardState.CLOSED:
             return Refusal(Reason.CARD_UNKNOWN)
+        await self.cards.record_sight(account, call.admission, at=call.now)
         return await self._registered_reply(account, call)
 
     async def _registered_reply(self, account: CardAccount, call: Call) -> Biz | Refusal:

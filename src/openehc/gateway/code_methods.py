@@ -106,6 +106,7 @@ class CodeMethods:
             return outcome
         reply: Biz = {"auth_status": outcome.status.value}
         if outcome.account:
+            await self.cards.record_sight(outcome.account, call.admission, at=call.now)
             reply |= person_reply(outcome.account)
         return reply
 

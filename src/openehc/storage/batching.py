@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 import asyncpg
 
@@ -52,11 +52,32 @@ Shape: TypeAlias = Callable[[Sequence[Row]], Parameters]
 _Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
 
 
+class Addition(Protocol):
+    """What a lane adds to each statement that it sends, and what became of the statement.
+
+    One for each lane, so `parameters` is followed by exactly one of the others before it
+    is asked again. Rows that are sent once more are asked for again.
+    """
+
+    def parameters(self, rows: Sequence[Row]) -> Sequence[object]:
+        """Further parameters of the statement, behind the columns of these rows."""
+
+    def committed(self, records: Sequence[asyncpg.Record]) -> None:
+        """The statement is committed and gave these answers."""
+
+    def undone(self) -> None:
+        """The statement changed nothing, for certain."""
+
+    def in_doubt(self) -> None:
+        """Nobody knows whether the statement was committed."""
+
+
 class Batch:
     """Rows of one statement, gathered while they wait; for one event loop.
 
     `lanes` connections work at the same time, each with at most `most` rows; `shape`
-    is called once for each statement that is sent, with its rows in their final order.
+    is called once for each statement that is sent, with its rows in their final order;
+    `addition` makes what each lane adds to its statements.
     Use `BatchedRead` or `GroupCommit`, which know what may be tried again.
     """
 
@@ -64,7 +85,7 @@ class Batch:
 
     __slots__ = ("_busy", "_closed", "_idle", "_most", "_shape", "_waiting", "_waking", "name")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what makes a batch, each with its name)
         self,
         database: Database,
         sql: str,
@@ -73,12 +94,15 @@ class Batch:
         lanes: int,
         most: int = 256,
         shape: Shape = as_arrays,
+        addition: Callable[[], Addition] | None = None,
     ) -> None:
         self.name: Final = name
         self._shape: Final = shape
         self._most: Final = most
         self._waiting: Final[deque[tuple[Row, _Waiter]]] = deque()
-        self._idle: Final[list[_Lane]] = [_Lane(database, sql) for _ in range(lanes)]
+        self._idle: Final[list[_Lane]] = [
+            _Lane(database, sql, addition() if addition else _NOTHING) for _ in range(lanes)
+        ]
         self._busy: Final[dict[_Lane, asyncio.Task[None]]] = {}
         self._waking = False
         self._closed = False
@@ -164,7 +188,7 @@ class Batch:
         conflicts = losses = 0
         while True:
             try:
-                return await lane.fetch(parameters)
+                return await lane.fetch(parameters, rows)
             except StatementRefused as refused:
                 conflicts += 1
                 if refused.sqlstate not in _CHANGED_NOTHING or conflicts > _MOST_RETRIES:
@@ -196,31 +220,62 @@ class _ConnectionLost(OutcomeUnknown):
     """The connection broke while the statement ran (not: the server was silent)."""
 
 
+class _Nothing:
+    """The addition of a lane that adds nothing."""
+
+    __slots__ = ()
+
+    def parameters(self, rows: Sequence[Row]) -> Sequence[object]:  # noqa: ARG002 (the protocol's)
+        return ()
+
+    def committed(self, records: Sequence[asyncpg.Record]) -> None:
+        pass
+
+    def undone(self) -> None:
+        pass
+
+    def in_doubt(self) -> None:
+        pass
+
+
+_NOTHING: Final = _Nothing()
+
+
 class _Lane:
     """One connection of the batch's own, made when first needed and again when lost."""
 
-    __slots__ = ("_connection", "_database", "_sql")
+    __slots__ = ("_addition", "_connection", "_database", "_sql")
 
-    def __init__(self, database: Database, sql: str) -> None:
+    def __init__(self, database: Database, sql: str, addition: Addition) -> None:
         self._database: Final = database
         self._sql: Final = sql
+        self._addition: Final = addition
         self._connection: Connection | None = None
 
-    async def fetch(self, parameters: Parameters) -> list[asyncpg.Record]:
+    async def fetch(self, parameters: Parameters, rows: Sequence[Row]) -> list[asyncpg.Record]:
         connection = self._connection
         if connection is None or connection.is_closed():
             connection = self._connection = await self._database.new_connection(**_SETTINGS)
+        addition = self._addition
+        added = addition.parameters(rows)
         try:
-            return await connection.fetch(self._sql, *parameters)
+            records = await connection.fetch(self._sql, *parameters, *added)
         except TROUBLE as error:
             failure = translated(error)
             silent = isinstance(error, TimeoutError)
-        if isinstance(failure, DatabaseDown):
-            connection.terminate()
-            self._connection = None
-            if not silent:
-                failure = _ConnectionLost(*failure.args)
-        raise failure
+        except BaseException:
+            addition.in_doubt()
+            raise
+        else:
+            addition.committed(records)
+            return records
+        if not isinstance(failure, DatabaseDown):
+            addition.undone()
+            raise failure
+        addition.in_doubt()
+        connection.terminate()
+        self._connection = None
+        raise failure if silent else _ConnectionLost(*failure.args)
 
     async def close(self) -> None:
         if self._connection is not None:

@@ -220,8 +220,16 @@ def _dsn(places: Places, *, port: int) -> str:
     return f"postgresql://{ROLE}@/{DATABASE}?host={folder}&port={port}"
 
 
-def _password_file(places: Places) -> Path:
-    file = places.home / "password"
+def worker_password(data_dir: Path, *, state_root: Path = STATE_ROOT) -> str | None:
+    """The password of the workers' role, None where the operating system says who we are."""
+    places = find_places(data_dir.absolute(), state_root=state_root)
+    if places.socket_dir is not None:
+        return None
+    return _password_file(places, name="password-of-workers").read_text("ascii").strip()
+
+
+def _password_file(places: Places, *, name: str = "password") -> Path:
+    file = places.home / name
     if not file.exists():
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(secrets.token_hex(24))

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Final
 
 ROLE: Final = "openehc"
+ROLES: Final = (ROLE, "openehc_worker")
+"""Who may sign in: the owner of everything, and the workers (storage/worker_role.py)."""
+
 DATABASE: Final = "openehc"
 
 SETTINGS: Final[Mapping[str, str]] = {
@@ -64,13 +67,15 @@ def server_conf(*, socket_dir: Path | None, port: int, extra: Mapping[str, str])
 def access_conf(*, socket_dir: Path | None) -> str:
     """pg_hba.conf: the operating system says who we are, or on TCP a password."""
     if socket_dir is None:
-        return f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n"
-    return f"local all {ROLE} peer map=openehc\n"
+        return f"host all {','.join(ROLES)} 127.0.0.1/32 scram-sha-256\n"
+    return f"local all {','.join(ROLES)} peer map=openehc\n"
 
 
 def names_conf(*, os_users: set[str]) -> str:
-    """pg_ident.conf: the operating system's users that may be the one role."""
-    return "".join(f"openehc {_quoted_name(user)} {ROLE}\n" for user in sorted(os_users))
+    """pg_ident.conf: the operating system's users that may be these roles."""
+    return "".join(
+        f"openehc {_quoted_name(user)} {role}\n" for user in sorted(os_users) for role in ROLES
+    )
 
 
 def _quoted(value: str) -> str:

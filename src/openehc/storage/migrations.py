@@ -24,7 +24,9 @@ from openehc.storage.errors import NeverSent
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
-_TABLE: Final = "_yoyo_migration"
+BOOKS: Final = "_yoyo_migration"
+"""The table that says which migrations were applied."""
+
 _LOCK: Final = 0x4F45_4843  # "OEHC": one number for every node
 _FILE: Final = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
 _BACK: Final = ".rollback.sql"
@@ -105,13 +107,13 @@ class _SqlFile(Migration):  # type: ignore[misc] # yoyo is untyped
 
     def _mark(self, connection: "psycopg.Connection[Any]") -> None:
         connection.execute(
-            f"insert into {_TABLE} (migration_hash, migration_id, applied_at_utc)"  # noqa: S608
+            f"insert into {BOOKS} (migration_hash, migration_id, applied_at_utc)"  # noqa: S608
             " values (%s, %s, timezone('utc', clock_timestamp()))",
             (self.hash, self.id),
         )
 
     def _unmark(self, connection: "psycopg.Connection[Any]") -> None:
-        connection.execute(f"delete from {_TABLE} where migration_hash = %s", (self.hash,))  # noqa: S608
+        connection.execute(f"delete from {BOOKS} where migration_hash = %s", (self.hash,))  # noqa: S608
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc] # yoyo is untyped
@@ -152,7 +154,7 @@ def _backend(dsn: str) -> Iterator[_Backend]:
     with _connected(dsn) as guard:
         guard.execute("select pg_advisory_lock(%s)", (_LOCK,))
         uri = DatabaseURI("postgresql+psycopg", None, None, None, None, None, {"dsn": dsn})
-        with _Backend(uri, _TABLE) as backend:
+        with _Backend(uri, BOOKS) as backend:
             yield backend
 
 
@@ -212,10 +214,10 @@ def _way_back(migration: Migration) -> Path:
 
 
 def _applied(connection: "psycopg.Connection[Any]") -> list[str]:
-    row = connection.execute("select to_regclass(%s) is not null", (_TABLE,)).fetchone()
+    row = connection.execute("select to_regclass(%s) is not null", (BOOKS,)).fetchone()
     if row is None or not row[0]:
         return []
-    found = connection.execute(f"select migration_id from {_TABLE} order by migration_id")  # noqa: S608
+    found = connection.execute(f"select migration_id from {BOOKS} order by migration_id")  # noqa: S608
     return [name for (name,) in found]
 
 

@@ -144,11 +144,12 @@ class Database:
     StatementRefused when it refuses; neither holds a parameter or a row.
     """
 
-    __slots__ = ("_connector", "_pool")
+    __slots__ = ("_connector", "_given", "_pool")
 
     def __init__(self, pool: _Pool, *, connector: _Connector) -> None:
         self._pool: Final = pool
         self._connector: Final = connector
+        self._given: list[Connection] = []
 
     @classmethod
     async def connect(
@@ -177,7 +178,10 @@ class Database:
         Raises NeverSent within two seconds when the server does not answer, and at
         once when the last attempt failed less than 0.2 s ago.
         """
-        return await self._connector.connection(**settings)
+        connection = await self._connector.connection(**settings)
+        self._given = [given for given in self._given if not given.is_closed()]
+        self._given.append(connection)
+        return connection
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """All rows of `sql`."""
@@ -205,7 +209,12 @@ class Database:
             yield Transaction(connection)
 
     async def close(self) -> None:
-        """Close all connections; waits at most ten seconds for those at work."""
+        """Close all connections; waits at most ten seconds for those at work.
+
+        Those that `new_connection` gave and nobody closed are cut off.
+        """
+        for connection in self._given:
+            connection.terminate()
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 await self._pool.close()

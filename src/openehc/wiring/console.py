@@ -1,5 +1,6 @@
 """The console API of one worker: its use cases, built and handed to the routers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.people.approval_kinds import ApprovalKinds
 from openehc.storage.pool import Database
+from openehc.wiring.console_audit import audit_routers
 from openehc.wiring.people import PeopleParts, build_people
 from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
 from openehc.wiring.rotation_worker import KeyRing
@@ -39,6 +41,7 @@ class ConsoleParts:
     module: CryptoModule
     keys: KeyRing
     trail: AuditTrail
+    local: Mapping[str, bytes]
     trust: TrustFolder
 
 
@@ -47,7 +50,8 @@ def build_console(parts: ConsoleParts) -> FastAPI:
     residents = resident_desk(parts)
     kinds = ApprovalKinds(merge_kinds(residents))
     people = build_people(people_parts(parts), approval_kinds=kinds)
-    routers = [*people_routers(people), *resident_routers(residents)]
+    audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
+    routers = [*people_routers(people), *resident_routers(residents), *audit]
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from openehc.access.numbers import parse_ehcin
+from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE
 from openehc.crypto.keyfile import KeyPurpose, create_key_file
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, ModuleKeys
 from openehc.crypto.node_keys import fresh_node_keys
@@ -47,7 +48,7 @@ def create_node(
         if mode is KeyPurpose.PRODUCTION
         else PUBLIC_TEST_KEYS
     )
-    keys = fresh_node_keys(module, local={}, entropy=entropy)
+    keys = fresh_node_keys(module, local={KEY_NAME: SECRET_SIZE}, entropy=entropy)
     create_key_file(
         data / "keys.json", passphrase, keys, purpose=mode, now=SystemClock().now(),
         entropy=entropy,

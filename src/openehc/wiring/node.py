@@ -5,6 +5,7 @@ Reads no command line and starts no process.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +16,13 @@ from fastapi import FastAPI
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
 from openehc.access.store import CHANNEL, AccessStore
+from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
 from openehc.cards.register_card import RegisterCard
 from openehc.cards.store import CardStore
+from openehc.cards.usage_records import UsageRecords
+from openehc.cards.usage_store import UsageStore
 from openehc.codes.authorise import AskConsent, DecideConsent, QueryConsent
 from openehc.codes.generate_code import GenerateCode
 from openehc.codes.store import CodeStore
@@ -35,14 +39,15 @@ from openehc.gateway.code_methods import CodeMethods
 from openehc.gateway.door import Door
 from openehc.gateway.pipeline import Pipeline
 from openehc.gateway.request_log import RequestLog
+from openehc.gateway.usage_methods import UsageMethods
 from openehc.kernel.clock import Clock, SystemClock
 from openehc.kernel.ids import Entropy, SystemEntropy
 from openehc.kernel.refusal import PlatformError
 from openehc.proxy.store import ProxyStore
 from openehc.spec import load
 from openehc.storage.notify import Listener
-from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
+from openehc.wiring.audit_key import checkpoints_of
 from openehc.wiring.console import ConsoleParts, build_console
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
@@ -64,7 +69,6 @@ PATIENCE_SECONDS = 3.0
 """How long a worker waits for the database before it takes requests: one that is started while
 others serve must not answer 8005; one whose database is away has to say so."""
 
-_HOUR = 3600.0
 _log = logging.getLogger("openehc.node")
 
 
@@ -84,6 +88,7 @@ class Node:
     page: AuthorisationPage
     console: FastAPI
     trail: AuditTrail
+    checkpoints: SignCheckpoints | None
     request_log: RequestLog
     listener: Listener
     keys: KeyRing
@@ -100,6 +105,9 @@ class Node:
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()
+        await self.trail.close()
+        if self.checkpoints:
+            await self.checkpoints.told()
         await self.keys.leave()
         await self.database.close()
         await close_module(self.module)
@@ -135,6 +143,7 @@ class _Base:
     codes: CodeStore
     module: CryptoModule
     keys: KeyRing
+    local: Mapping[str, bytes]
     filled_at: datetime | None
     trust: TrustFolder
 
@@ -162,8 +171,10 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
-        asyncio.create_task(keep_partitions(node.database, DAILY_TABLES, base.clock, every=_HOUR)),
     ]
+    if node.checkpoints:
+        every = settings.checkpoint_seconds
+        node.tasks.append(asyncio.create_task(node.checkpoints.keep(every=every)))
     with suppress(TimeoutError, PlatformError):
         async with asyncio.timeout(PATIENCE_SECONDS):
             await node.loaded()
@@ -192,6 +203,7 @@ async def _base(
         codes=CodeStore(database, cards),
         module=module or open_module(settings.crypto, keys.module, local=keys.local),
         keys=ring,
+        local=keys.local,
         filled_at=keys.filled_at,
         trust=TrustFolder(settings.data / TRUST_FOLDER, passphrase),
     )
@@ -227,6 +239,7 @@ def _assemble(base: _Base) -> Node:
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
         console=build_console(_console_parts(base, trail)),
         trail=trail,
+        checkpoints=checkpoints_of(settings, base.local, base.database, clock),
         request_log=request_log,
         listener=_listener(base),
         keys=base.keys,
@@ -238,7 +251,7 @@ def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
-        keys=base.keys, trail=trail, trust=base.trust,
+        keys=base.keys, trail=trail, trust=base.trust, local=base.local,
     )  # fmt: skip
 
 
@@ -259,7 +272,8 @@ def _handlers(base: _Base, verify: VerifyCode, change: ChangeCard) -> dict[str, 
         ask_consent=AskConsent(base.codes, base.entropy, f"{settings.base_url}/a/"),
         query_consent=QueryConsent(base.codes, base.cards),
     )
-    return card_methods.handlers() | code_methods.handlers()
+    usage_methods = UsageMethods(base.cards, UsageRecords(UsageStore(base.database)))
+    return card_methods.handlers() | code_methods.handlers() | usage_methods.handlers()
 
 
 def _listener(base: _Base) -> Listener:

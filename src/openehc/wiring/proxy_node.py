@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.module.machine import MachineCryptoModule
@@ -30,6 +31,7 @@ from openehc.proxy.sessions import Sessions
 from openehc.proxy.store import ProxyStore
 from openehc.proxy.telling import TroubleLines
 from openehc.storage.pool import Database
+from openehc.wiring.audit_key import checkpoints_of
 from openehc.wiring.crypto_backend import PROXY_KEY, close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.settings import Settings, WrongSettings
@@ -50,6 +52,8 @@ class ProxyNode:
     database: Database
     watch: CryptoWatch
     recorder: RecordCalls
+    trail: AuditTrail
+    checkpoints: SignCheckpoints | None
     owns_module: bool
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
@@ -70,6 +74,9 @@ class ProxyNode:
             with suppress(asyncio.CancelledError):
                 await task
         await self.recorder.close()
+        await self.trail.close()
+        if self.checkpoints:
+            await self.checkpoints.told()
         await self.database.close()
         if self.owns_module:
             await close_module(self.module)
@@ -89,6 +96,9 @@ async def start_proxy(
                       clock=clock or SystemClock())  # fmt: skip
     proxy.owns_module = module is None
     proxy.tasks.append(asyncio.create_task(proxy.watch.keep_watching()))
+    if proxy.checkpoints:
+        every = settings.checkpoint_seconds
+        proxy.tasks.append(asyncio.create_task(proxy.checkpoints.keep(every=every)))
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_SECONDS):
             await proxy.watch.listening.wait()
@@ -102,7 +112,8 @@ def _assemble(
     allow_list, sessions, entropy, trouble = (
         AllowList(), Sessions(), SystemEntropy(), TroubleLines(),
     )  # fmt: skip
-    recorder = RecordCalls(AuditTrail(database, entropy))
+    trail = AuditTrail(database, entropy)
+    recorder = RecordCalls(trail)
     watch = CryptoWatch(
         dsn, ProxyStore(database), MachineRoll(module, settings.crypto.machines),
         entropy=entropy, allow_list=allow_list,
@@ -121,7 +132,8 @@ def _assemble(
     )  # fmt: skip
     return ProxyNode(
         door=door, allow_list=allow_list, sessions=sessions, module=module, database=database,
-        watch=watch, recorder=recorder, owns_module=True,
+        watch=watch, recorder=recorder, trail=trail, owns_module=True,
+        checkpoints=checkpoints_of(settings, keys.local, database, clock),
     )  # fmt: skip
 
 

@@ -12,12 +12,11 @@ from typing import Final
 from openehc.access.serials import Claim, SerialKey
 from openehc.cards.model import BoundCard, CardAccount, Change
 from openehc.cards.sql import INSERT_DOCUMENT, REGISTER, RELEASE_DOCUMENT
-from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written, written_of
+from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written
 from openehc.cards.usage import UsageFact
 from openehc.kernel.ids import Entropy
 from openehc.storage.errors import StatementRefused
 from openehc.storage.pool import Database, Transaction
-from openehc.storage.rows import as_json
 from openehc.wiring.rotation_worker import KeyRing
 
 _ATTEMPTS: Final = 4
@@ -115,8 +114,8 @@ class RotatingCardStore(CardStore):
     ) -> Written:
         account, at = new.account, new.act.at
         row = await self._new_row(new, serial, fact)
-        async with self._database.transaction() as connection:
-            written = written_of(await connection.fetchrow(REGISTER, *as_json([row])))
+        async with self._saving_fact([row]) as (connection, keep):
+            written = await keep(REGISTER)
             if written != Written(Claim.USED, Saved.DONE):
                 return written
             for index in self._other_documents(account):

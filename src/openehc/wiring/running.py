@@ -31,6 +31,7 @@ from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.application import ApplicationFactory
+from openehc.wiring.audit_key import keys_with_audit_key
 from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.proxy_keys import require_keys
 from openehc.wiring.settings import Settings, WrongSettings
@@ -54,9 +55,9 @@ Prepare = Callable[[AccessStore], "asyncio.Future[None] | None"]
 
 @contextmanager
 def database_of(settings: Settings) -> Iterator[str]:
-    """The DSN of the node's database; the embedded server runs as long as the block."""
+    """The owner's DSN of the node's database; the embedded server runs as long as the block."""
     if settings.dsn:
-        yield settings.dsn
+        yield settings.owner_dsn or settings.dsn
         return
     server = EmbeddedPostgres(settings.data / "postgres")
     dsn = server.start()
@@ -124,7 +125,7 @@ def run_workers(
     settings: Settings, passphrase: str, dsn: str, *, on_ready: Callable[[], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called once when requests are accepted."""
-    keys = open_key_file(settings.key_file, passphrase)
+    keys = keys_with_audit_key(settings.key_file, passphrase)
     if not settings.crypto.holds_no_keys_here:
         refuse_public_keys_in_production(keys, settings.mode)
     require_keys(settings, passphrase)

@@ -6,6 +6,7 @@
     public_url = "https://ehc.example.org"
     passphrase_file = "passphrase" # relative to the data folder; asked for when absent
     dsn = "postgresql://..."       # an external database; the embedded one when absent
+    owner_dsn = "postgresql://..." # the same as the owner of its tables: migrations, key rotation
     tls_certificate = "tls.pem"    # both or none; relative to the data folder
     tls_key = "tls.key"
 
@@ -30,6 +31,10 @@
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
     longest_life_seconds = 300     # of a dynamic code: as short as risk control wants it
+
+    [audit]
+    checkpoint_seconds = 60        # how often the node signs how far its audit records are
+    checkpoint_file = ""           # a copy outside the database, e.g. on another machine's disk
 
     [console]
     proxies = ["10.0.0.5"]         # whose X-Forwarded-For tells where people come from
@@ -65,9 +70,11 @@ ROLES: Final = ("card", "crypto")
 FILE: Final = "node.toml"
 _SHORTEST_LIFE_SECONDS: Final = 10
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
+_LONGEST_CHECKPOINT_SECONDS: Final = 3600
 _SECTIONS: Final = {
     "node": (
-        "ehcin", "mode", "public_url", "passphrase_file", "dsn", "tls_certificate", "tls_key",
+        "ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn", "tls_certificate",
+        "tls_key",
     ),
     "messages": ("window_minutes",),
     "crypto": (
@@ -78,6 +85,7 @@ _SECTIONS: Final = {
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
         "longest_life_seconds",
     ),
+    "audit": ("checkpoint_seconds", "checkpoint_file"),
     "console": ("proxies", "gateway_addresses", "gateway_key_file"),
 }  # fmt: skip
 
@@ -98,6 +106,7 @@ class Settings:
     workers: int = 2
     roles: tuple[str, ...] = ("card",)
     dsn: str | None = None
+    owner_dsn: str | None = None
     public_url: str = ""
     passphrase_file: Path | None = None
     window: timedelta | None = timedelta(minutes=15)
@@ -106,6 +115,8 @@ class Settings:
     public_account_qrcode: str = ""
     longest_life: timedelta = LONGEST_LIFE
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
+    checkpoint_seconds: float = 60.0
+    checkpoint_file: Path | None = None
     proxies: frozenset[str] = frozenset()
     gateway_addresses: frozenset[str] = frozenset()
     gateway_key_file: Path | None = None
@@ -155,6 +166,8 @@ def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (na
     known = {row.name for row in fields(Settings)}
     if not given.keys() <= known:
         raise TypeError(f"no such settings: {sorted(given.keys() - known)}")
+    if "dsn" in given:  # another database than the file's, so another owner too
+        told.pop("owner_dsn", None)
     backend = given.pop("crypto", None)
     if backend is not None:
         told["crypto"] = _backend(backend, told["crypto"])
@@ -187,8 +200,8 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
     read = {name: _read(name, value, path) for name, value in flat.items()}
     told: dict[str, Any] = {name: read[name] for name in _TAKEN_OVER if name in read}
     told["mode"] = read.get("mode", KeyPurpose.PRODUCTION)
-    for name in ("passphrase_file", "tls_certificate", "tls_key", "gateway_key_file"):
-        if name in read:
+    for name in _PLACES:
+        if read.get(name):
             told[name] = path.parent.absolute() / read[name]
     if "longest_life_seconds" in read:
         told["longest_life"] = read["longest_life_seconds"]
@@ -249,6 +262,14 @@ def _window(value: object) -> timedelta | None:
     return timedelta(minutes=value) if value else None
 
 
+def _checkpoint_seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number of seconds is expected")  # noqa: TRY004 (a setting)
+    if not 1 <= value <= _LONGEST_CHECKPOINT_SECONDS:
+        raise ValueError(f"1 to {_LONGEST_CHECKPOINT_SECONDS} seconds are expected")
+    return float(value)
+
+
 def _life(value: object) -> timedelta:
     seconds, most = _whole_number(value), int(LONGEST_LIFE.total_seconds())
     if not _SHORTEST_LIFE_SECONDS <= seconds <= most:
@@ -289,6 +310,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "tls_certificate": _text,
     "tls_key": _text,
     "dsn": _text,
+    "owner_dsn": _text,
     "window_minutes": _window,
     "backend": _text,
     "proxy_key": _text,
@@ -307,9 +329,14 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "proxies": _addresses,
     "gateway_addresses": _addresses,
     "gateway_key_file": _text,
+    "checkpoint_seconds": _checkpoint_seconds,
+    "checkpoint_file": _text,
     "longest_life_seconds": _life,
 }
+_PLACES: Final = (
+    "passphrase_file", "tls_certificate", "tls_key", "gateway_key_file", "checkpoint_file",
+)  # fmt: skip
 _TAKEN_OVER: Final = (
-    "ehcin", "dsn", "public_url", "public_account_qrcode", "legacy_channels", "proxies",
-    "gateway_addresses",
+    "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
+    "proxies", "gateway_addresses", "checkpoint_seconds",
 )  # fmt: skip

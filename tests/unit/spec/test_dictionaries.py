@@ -35,7 +35,7 @@ OTHER_COUNTS = {
     "generate_type": 2,
     "image_format": 4,
     "link_change": 3,
-    "method": 23,
+    "method": 24,
     "node_parent_root": 1,
     "online_or_offline": 2,
     "online_status": 3,

@@ -16,6 +16,7 @@ SERIALS = {
     "ehc.ehealthcard.authurl": "out_authorize_no",
     "ehc.ehealthcard.auth.query": "",
     "ehc.ehealthcode.generate": "out_generate_no",
+    "ehc.ehealthcard.records": "",
 }
 REQUIRED = {
     "ehc.ehealthcard.querywithreg": set(registration()),
@@ -32,10 +33,12 @@ REQUIRED = {
     },
     "ehc.ehealthcard.auth.query": {"out_authorize_no"},
     "ehc.ehealthcode.generate": set(),
+    "ehc.ehealthcard.records": set(),
 }  # fmt: skip
 QUERYWITHREG = "ehc.ehealthcard.querywithreg"
 VERIFY = "ehc.ehealthcode.verify"
 GENERATE = "ehc.ehealthcode.generate"
+RECORDS = "ehc.ehealthcard.records"
 
 
 @pytest.mark.parametrize(("name", "serial"), SERIALS.items())
@@ -43,10 +46,10 @@ def test_a_method_knows_its_serial_number(name: str, serial: str) -> None:
     assert load().methods[name].serial_field == serial
 
 
-def test_there_are_ten_methods_of_which_one_is_ours() -> None:
+def test_there_are_eleven_methods_of_which_two_are_ours() -> None:
     own = [table.name for table in load().methods.values() if table.status is Status.LOCAL]
 
-    assert (set(load().methods), own) == (set(SERIALS), [GENERATE])
+    assert (set(load().methods), own) == (set(SERIALS), [GENERATE, RECORDS])
 
 
 @pytest.mark.parametrize("name", SERIALS)

@@ -1,0 +1,28 @@
+"""The conditions of a list, put together from those that were given.
+
+A condition is text of this program, its value always a parameter; a value of None
+means "not asked for". Runs no statement.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass(slots=True)
+class Where:
+    """Conditions and their parameters, in order; `?` in a condition stands for its value."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: list[object] = field(default_factory=list)
+
+    def add(self, condition: str, value: object | None) -> Self:
+        """Ask for `condition` unless its value is None."""
+        if value is not None:
+            self.values.append(value)
+            self.conditions.append(condition.replace("?", f"${len(self.values)}"))
+        return self
+
+    @property
+    def clause(self) -> str:
+        """` where a and b`, or nothing when nothing is asked for."""
+        return f" where {' and '.join(self.conditions)}" if self.conditions else ""

@@ -1,0 +1,54 @@
+"""The key that signs checkpoints of the audit records: made, found, handed to its user."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE, signing_key
+from openehc.audit.checkpoint_store import CheckpointStore
+from openehc.audit.sign_checkpoints import SignCheckpoints
+from openehc.audit.sources import RECORDS
+from openehc.cards.usage_chain_store import FACTS
+from openehc.crypto.keyfile import open_key_file
+from openehc.crypto.keyfile_changing import change_key_file
+from openehc.crypto.node_keys import NodeKeys, with_local
+from openehc.kernel.clock import Clock, SystemClock
+from openehc.kernel.ids import SystemEntropy
+from openehc.storage.pool import Database
+from openehc.wiring.settings import Settings
+
+SOURCES: Final = (RECORDS, FACTS)
+"""Every table that holds chains."""
+
+_log: Final = logging.getLogger("openehc.audit")
+
+
+def keys_with_audit_key(path: Path, passphrase: str) -> NodeKeys:
+    """The keys of the file; an older file gets its audit key now.
+
+    Raises what `change_key_file` raises.
+    """
+    keys = open_key_file(path, passphrase)
+    if KEY_NAME in keys.local:
+        return keys
+    entropy = SystemEntropy()
+    secret = entropy.bytes(SECRET_SIZE)
+    changed = change_key_file(
+        path, passphrase, lambda found: found if KEY_NAME in found.local
+        else with_local(found, KEY_NAME, secret),
+        now=SystemClock().now(), entropy=entropy,
+    )  # fmt: skip
+    return changed.after
+
+
+def checkpoints_of(
+    settings: Settings, local: Mapping[str, bytes], database: Database, clock: Clock
+) -> SignCheckpoints | None:
+    """The use case that signs; None when the key file holds no audit key."""
+    secret = local.get(KEY_NAME)
+    if secret is None:
+        _log.warning("the key file holds no audit key: checkpoints are not signed")
+        return None
+    key = signing_key(secret)
+    return SignCheckpoints(CheckpointStore(database, SOURCES), key, clock, settings.checkpoint_file)

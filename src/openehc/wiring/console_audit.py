@@ -1,0 +1,37 @@
+"""The console's routes about audit records and card use, built over one worker's parts."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+
+from openehc.audit.checkpoint import KEY_NAME, signing_key
+from openehc.audit.checkpoint_store import CheckpointStore
+from openehc.audit.export_trail import ExportTrail
+from openehc.audit.record_store import RecordStore
+from openehc.audit.search_trail import SearchTrail
+from openehc.audit.trail import AuditTrail
+from openehc.audit.verify_store import VerifyStore
+from openehc.audit.verify_trail import VerifyTrail
+from openehc.cards.usage_records import UsageRecords
+from openehc.cards.usage_store import UsageStore
+from openehc.console.api.audit_routes import AuditUse, audit_router
+from openehc.console.api.usage_routes import UsageUse, usage_router
+from openehc.kernel.clock import Clock
+from openehc.storage.pool import Database
+from openehc.wiring.audit_key import SOURCES
+
+
+def audit_routers(
+    database: Database, trail: AuditTrail, clock: Clock, local: Mapping[str, bytes]
+) -> list[APIRouter]:
+    """The routers; `local` holds the node's own secrets, of which one signs checkpoints."""
+    secret = local.get(KEY_NAME)
+    keys = [signing_key(secret).public.raw] if secret else []
+    store = RecordStore(database)
+    audit = AuditUse(
+        SearchTrail(store, trail), ExportTrail(store, trail),
+        VerifyTrail(VerifyStore(database), SOURCES, keys), CheckpointStore(database, SOURCES),
+        trail, clock,
+    )  # fmt: skip
+    usage = UsageUse(UsageRecords(UsageStore(database)), trail, clock)
+    return [audit_router(audit), usage_router(usage)]
