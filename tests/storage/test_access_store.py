@@ -98,7 +98,7 @@ async def test_a_suspended_terminal_is_read_as_suspended(stores: Stores, app: Ap
         "update institutions set org_name = 'x'",
         "update applications set standing = 'suspended'",
         "delete from application_grants",
-        "delete from institutions where org_code = 'nobody'",
+        "delete from application_grants; delete from applications",
     ],
 )
 async def test_every_change_of_a_register_is_told(

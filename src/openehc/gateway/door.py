@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from openehc.gateway.peer import PeerFinder
 from openehc.gateway.pipeline import Exchange, Pipeline
 from openehc.gateway.request_log import RequestLog
 from openehc.kernel.clock import Clock
@@ -39,7 +40,11 @@ class ClientGone(Exception):
 class Door:
     """The ASGI application for `PATH`."""
 
-    def __init__(self, pipeline: Pipeline, clock: Clock, request_log: RequestLog) -> None:
+    def __init__(
+        self, pipeline: Pipeline, clock: Clock, request_log: RequestLog,
+        peers: PeerFinder | None = None,
+    ) -> None:  # fmt: skip
+        self._peers = peers or PeerFinder()
         self._pipeline = pipeline
         self._clock = clock
         self._request_log = request_log

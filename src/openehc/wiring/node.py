@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from fastapi import FastAPI
 
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
-from openehc.access.store import CHANNEL, AccessStore
+from openehc.access.store import CHANNEL, AccessStore, changed_rows
+from openehc.access.traffic import Traffic
+from openehc.access.traffic_store import TrafficStore
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
@@ -37,6 +40,7 @@ from openehc.gateway.calls import Handler
 from openehc.gateway.card_methods import CardMethods
 from openehc.gateway.code_methods import CodeMethods
 from openehc.gateway.door import Door
+from openehc.gateway.peer import PeerFinder
 from openehc.gateway.pipeline import Pipeline
 from openehc.gateway.request_log import RequestLog
 from openehc.gateway.usage_methods import UsageMethods
@@ -56,6 +60,7 @@ from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
+from openehc.wiring.traffic_flushing import keep_flushing
 from openehc.wiring.trust_folder import FOLDER as TRUST_FOLDER
 from openehc.wiring.trust_folder import TrustFolder
 
@@ -89,6 +94,7 @@ class Node:
     console: FastAPI
     trail: AuditTrail
     checkpoints: SignCheckpoints | None
+    traffic: Traffic
     request_log: RequestLog
     listener: Listener
     keys: KeyRing
@@ -171,6 +177,7 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
+        asyncio.create_task(keep_flushing(node.traffic, TrafficStore(node.database), base.clock)),
     ]
     if node.checkpoints:
         every = settings.checkpoint_seconds
@@ -211,6 +218,7 @@ async def _base(
 
 def _assemble(base: _Base) -> Node:
     settings, clock = base.settings, base.clock
+    traffic = Traffic(workers=settings.workers)
     verify = VerifyCode(
         store=base.codes, module=base.module, foreign=NoNetwork(), supplement=settings.supplement,
         own=settings.ehcin, legacy=dict(settings.legacy_channels),
@@ -225,6 +233,7 @@ def _assemble(base: _Base) -> Node:
         handlers=_handlers(base, verify, change),
         in_flight=InFlight(),
         clock=clock,
+        traffic=traffic,
     )
     return Node(
         settings=settings,
@@ -235,7 +244,8 @@ def _assemble(base: _Base) -> Node:
         codes=base.codes,
         module=base.module,
         change_card=change,
-        door=Door(pipeline, clock, request_log),
+        door=Door(pipeline, clock, request_log, PeerFinder(_networks(settings))),
+        traffic=traffic,
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
         console=build_console(_console_parts(base, trail)),
         trail=trail,
@@ -283,10 +293,21 @@ def _listener(base: _Base) -> Listener:
         await base.keys.renew_or_tell()  # first: the registers may be sealed under a new key
         registry.replace(await access.registers())
 
-    async def changed(channel: str, _payload: str) -> None:
+    async def changed(channel: str, payload: str) -> None:
         if channel == KEYS_CHANNEL:
             await base.keys.renew_or_tell()
-        else:
+            return
+        rows = changed_rows(payload)
+        if rows is None:
             await reload()
+            return
+        await base.keys.renew_or_tell()
+        table, keys = rows
+        registry.change(table, keys, await access.rows_of(table, keys))
 
     return Listener(base.dsn, [CHANNEL, KEYS_CHANNEL], changed, reload)
+
+
+def _networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The load balancers that are believed, as networks of one address each."""
+    return tuple(ip_network(address) for address in sorted(settings.proxies))

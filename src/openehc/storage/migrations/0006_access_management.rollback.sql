@@ -46,11 +46,11 @@ alter table applications
     add constraint applications_standing_check check (standing in ('active', 'suspended')),
     alter column ehcappid set not null, alter column sealed_secret set not null,
     drop constraint applications_previous_secret,
-    drop column application_id, drop column app_version, drop column app_categories, drop column app_package,
+    drop column application_id, drop column app_version, drop column app_category, drop column app_package,
     drop column dev_unit, drop column use_unit, drop column use_unit_type, drop column use_unit_people,
     drop column use_unit_phone, drop column use_unit_mail, drop column copyright_no, drop column icp_no,
     drop column djbh_no, drop column record_time, drop column launch_time, drop column app_url,
-    drop column img_url, drop column release_channels, drop column erhc_system, drop column sealed_previous,
+    drop column img_url, drop column release_channel, drop column erhc_system, drop column sealed_previous,
     drop column previous_until, drop column secret_made_at, drop column report_due_since,
     drop column rate_limit, drop column daily_quota, drop column allowed_networks, drop column revision,
     drop column changed_at;

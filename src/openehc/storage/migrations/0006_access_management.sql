@@ -63,7 +63,7 @@ alter table applications
     alter column sealed_secret drop not null,
     add column application_id int generated always as identity unique,
     add column app_version text check (app_version ~ '^[0-9]{1,5}\.[0-9]{1,5}(\.[0-9A-Za-z-]{1,12}){0,3}$'),
-    add column app_categories text[] not null default '{}',
+    add column app_category text[] not null default '{}',
     add column app_package text check (length(app_package) <= 50),
     add column dev_unit text check (length(dev_unit) <= 50),
     add column use_unit text check (length(use_unit) <= 50),
@@ -78,7 +78,7 @@ alter table applications
     add column launch_time date,
     add column app_url text check (length(app_url) <= 100),
     add column img_url text check (length(img_url) <= 100),
-    add column release_channels text[] not null default '{}',
+    add column release_channel text[] not null default '{}',
     add column erhc_system text check (length(erhc_system) <= 50),
     -- the secret before the last rotation works until then; whoever revokes empties all three
     add column sealed_previous bytea,
