@@ -10,3 +10,14 @@ class OpenFindings(Protocol):
 
     async def hold(self, connection: Any, record: Record) -> bool:  # noqa: ANN401 (the open transaction)
         """Whether one of them is still open."""
+
+
+class NumberFiles(Protocol):
+    """The files in which service accounts keep their numbers (材料一 7.2: EHCI_KEY)."""
+
+    async def text(self, domain: str) -> str | None:
+        """What `https://domain/EHCI_KEY` holds, "" when there is no such file.
+
+        None when the domain cannot be asked, answers nonsense, or lies in a network that is
+        not the internet.
+        """

@@ -13,6 +13,7 @@ from openehc.codes.store import CodeStore
 from openehc.console.api.application import build_api
 from openehc.console.api.guards import COOKIE, SECURE_COOKIE
 from openehc.console.api.people import people_routers
+from openehc.console.api.public import PublicRoutes
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
@@ -44,6 +45,7 @@ class ConsoleParts:
     trail: AuditTrail
     local: Mapping[str, bytes]
     trust: TrustFolder
+    public: PublicRoutes
 
 
 def build_console(parts: ConsoleParts) -> FastAPI:
@@ -57,7 +59,7 @@ def build_console(parts: ConsoleParts) -> FastAPI:
         entropy=parts.entropy,
     )  # fmt: skip
     routers = [
-        *people_routers(people), *resident_routers(residents), *audit, *access_routers(desk),
+        *people_routers(people), *resident_routers(residents), *audit, *access_routers(desk, parts.public),
     ]  # fmt: skip
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds

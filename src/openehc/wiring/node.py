@@ -8,12 +8,14 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from fastapi import FastAPI
 
+from openehc.access.public_list import PublicList
+from openehc.access.public_list_store import PublicListStore
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
 from openehc.access.store import CHANNEL, AccessStore, changed_rows
@@ -30,7 +32,9 @@ from openehc.codes.authorise import AskConsent, DecideConsent, QueryConsent
 from openehc.codes.generate_code import GenerateCode
 from openehc.codes.store import CodeStore
 from openehc.codes.verify_code import VerifyCode
+from openehc.console.api.public import PublicRoutes
 from openehc.console.authorisation_page import AuthorisationPage
+from openehc.console.public_list_page import PublicListPage
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.port import CryptoModule
@@ -91,6 +95,7 @@ class Node:
     change_card: ChangeCard
     door: Door
     page: AuthorisationPage
+    public_list: PublicListPage
     console: FastAPI
     trail: AuditTrail
     checkpoints: SignCheckpoints | None
@@ -224,7 +229,7 @@ def _assemble(base: _Base) -> Node:
         own=settings.ehcin, legacy=dict(settings.legacy_channels),
     )  # fmt: skip
     change = ChangeCard(base.cards, base.entropy)
-    spec, request_log = load(), RequestLog()
+    spec, request_log, public = load(), RequestLog(), _public(base)
     trail = AuditTrail(base.database, base.entropy)
     pipeline = Pipeline(
         spec=spec,
@@ -247,7 +252,8 @@ def _assemble(base: _Base) -> Node:
         door=Door(pipeline, clock, request_log, PeerFinder(_networks(settings))),
         traffic=traffic,
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
-        console=build_console(_console_parts(base, trail)),
+        public_list=PublicListPage(public),
+        console=build_console(_console_parts(base, trail, public)),
         trail=trail,
         checkpoints=checkpoints_of(settings, base.local, base.database, clock),
         request_log=request_log,
@@ -257,11 +263,17 @@ def _assemble(base: _Base) -> Node:
     )
 
 
-def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
+def _public(base: _Base) -> PublicRoutes:
+    listed = PublicList(PublicListStore(base.database))
+    online_for = timedelta(hours=base.settings.online_hours)
+    return PublicRoutes(listed, load(), base.clock, online_for)
+
+
+def _console_parts(base: _Base, trail: AuditTrail, public: PublicRoutes) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
-        keys=base.keys, trail=trail, trust=base.trust, local=base.local,
+        keys=base.keys, trail=trail, trust=base.trust, local=base.local, public=public,
     )  # fmt: skip
 
 

@@ -8,9 +8,12 @@ from openehc.access.apply import Apply
 from openehc.access.change_entry import ChangeEntry
 from openehc.access.change_standing import ChangeStanding
 from openehc.access.decide import Decide
+from openehc.access.finding_store import FindingStore
+from openehc.access.handle_finding import HandleFinding
 from openehc.access.limit_application import LimitApplication
 from openehc.access.manage_secret import ManageSecret
 from openehc.access.record_store import RecordStore
+from openehc.access.watch_software import WatchSoftware
 from openehc.console.api.problems import problem_of
 from openehc.kernel.clock import Clock
 from openehc.kernel.refusal import Refusal
@@ -27,6 +30,9 @@ class AccessDesk:
     change_standing: ChangeStanding
     manage_secret: ManageSecret
     limit: LimitApplication
+    findings: FindingStore
+    handle_finding: HandleFinding
+    watch: WatchSoftware
     clock: Clock
     online_for: timedelta
 
