@@ -5,13 +5,17 @@ desk    operators of the province and of institutions at one node's console
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 
 from openehc.access.store import AccessStore
+from openehc.crypto.keyfile import KeyPurpose
 from openehc.people.permissions import Role
+from openehc.wiring.demo import EHCIN
+from openehc.wiring.settings import Settings
 from tests.support.console import Console
 from tests.support.node import RunningNode
 
@@ -101,3 +105,9 @@ async def desk(node: RunningNode, console: Console) -> Desk:
 async def hospital_in(access: AccessStore) -> int:
     """An institution that a program registered, for tests of stores."""
     return await access.save_institution(org_code=ORG_CODE, org_name="示例市第二医院")
+
+
+@pytest.fixture
+def plain_settings(tmp_path: Path) -> Settings:
+    """Settings of a node that is never started."""
+    return Settings(data=tmp_path, ehcin=EHCIN, mode=KeyPurpose.DEMO)

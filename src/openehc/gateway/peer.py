@@ -43,4 +43,4 @@ class PeerFinder:
 def _forwarded(scope: dict[str, Any]) -> list[str]:
     values = [value for name, value in scope["headers"] if name == _HEADER]
     text = b",".join(values)[-_LONGEST:].decode("ascii", "replace")
-    return [hop.strip() for hop in text.split(",")]
+    return [hop.strip() for hop in text.split(",") if hop.strip()]
