@@ -5,14 +5,16 @@ and only as far as they wrote it: from the right, up to the first address that i
 them. Anybody can send such a header; nobody else is believed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any, Final
+from typing import Final
 
 _HEADER: Final = b"x-forwarded-for"
 _LONGEST: Final = 1000
 
 Network = IPv4Network | IPv6Network
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,12 @@ class PeerFinder:
 
     trusted: tuple[Network, ...] = field(default=())
 
-    def of(self, scope: dict[str, Any]) -> str:
+    def of(self, client: tuple[str, int] | None, headers: Headers) -> str:
         """The IP address as text; "" when the server does not know it."""
-        client = scope.get("client")
         peer: str = client[0] if client else ""
         if not self.trusted or not self._is_trusted(peer):
             return peer
-        for hop in reversed(_forwarded(scope)):
+        for hop in reversed(_forwarded(headers)):
             if not self._is_trusted(hop):
                 return hop
         return peer
@@ -40,7 +41,7 @@ class PeerFinder:
         return any(address in network for network in self.trusted)
 
 
-def _forwarded(scope: dict[str, Any]) -> list[str]:
-    values = [value for name, value in scope["headers"] if name == _HEADER]
+def _forwarded(headers: Headers) -> list[str]:
+    values = [value for name, value in headers if name.lower() == _HEADER]
     text = b",".join(values)[-_LONGEST:].decode("ascii", "replace")
     return [hop.strip() for hop in text.split(",") if hop.strip()]

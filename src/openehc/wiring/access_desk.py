@@ -12,12 +12,12 @@ from openehc.access.credentials import Secrets
 from openehc.access.decide import Decide
 from openehc.access.finding_store import FindingStore
 from openehc.access.handle_finding import HandleFinding
+from openehc.access.kinds import INSTITUTIONS, MODULES, TERMINALS
 from openehc.access.limit_application import LimitApplication
 from openehc.access.manage_secret import ManageSecret
 from openehc.access.record_store import RecordStore
 from openehc.access.watch_software import WatchSoftware
 from openehc.audit.trail import AuditTrail
-from openehc.access.kinds import INSTITUTIONS, MODULES, TERMINALS
 from openehc.console.api.access_desk import AccessDesk
 from openehc.console.api.applications import ApplicationRoutes
 from openehc.console.api.findings import FindingRoutes

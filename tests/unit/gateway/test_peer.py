@@ -1,7 +1,6 @@
 """Whose address counts: the connection's, or what a trusted proxy says."""
 
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 
@@ -10,9 +9,9 @@ from openehc.gateway.peer import PeerFinder
 PROXIES = (ip_network("10.0.0.0/24"), ip_network("127.0.0.0/8"))
 
 
-def scope(peer: str | None, *forwarded: str) -> dict[str, Any]:
-    headers = [(b"x-forwarded-for", text.encode()) for text in forwarded]
-    return {"client": (peer, 4711) if peer else None, "headers": headers}
+def found_by(finder: PeerFinder, peer: str | None, *forwarded: str) -> str:
+    headers = [(b"X-Forwarded-For", text.encode()) for text in forwarded]
+    return finder.of((peer, 4711) if peer else None, headers)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +31,8 @@ def scope(peer: str | None, *forwarded: str) -> dict[str, Any]:
 def test_only_trusted_proxies_name_another(
     peer: str | None, forwarded: tuple[str, ...], found: str
 ) -> None:
-    assert PeerFinder(PROXIES).of(scope(peer, *forwarded)) == found
+    assert found_by(PeerFinder(PROXIES), peer, *forwarded) == found
 
 
 def test_without_proxies_nobody_is_believed() -> None:
-    assert PeerFinder().of(scope("10.0.0.5", "198.51.100.1")) == "10.0.0.5"
+    assert found_by(PeerFinder(), "10.0.0.5", "198.51.100.1") == "10.0.0.5"
