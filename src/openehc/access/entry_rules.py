@@ -72,6 +72,8 @@ def faults_of(entry: Entry, spec: Spec) -> tuple[Fault, ...]:
         for column in columns_of(type(entry))
         for fault in column_faults(column, getattr(entry, column.name), spec)
     ]
+    if faults:
+        return tuple(faults)
     if isinstance(entry, InstitutionEntry):
         faults += _institution_faults(entry)
     if isinstance(entry, ApplicationEntry):

@@ -12,6 +12,9 @@ from openehc.access.credentials import Secrets
 from openehc.access.decide import Decide
 from openehc.access.finding_store import FindingStore
 from openehc.access.handle_finding import HandleFinding
+from openehc.access.imports.import_desk import ImportDesk
+from openehc.access.imports.import_file import ImportFile
+from openehc.access.imports.store import ImportStore
 from openehc.access.kinds import INSTITUTIONS, MODULES, TERMINALS
 from openehc.access.limit_application import LimitApplication
 from openehc.access.manage_secret import ManageSecret
@@ -21,6 +24,7 @@ from openehc.audit.trail import AuditTrail
 from openehc.console.api.access_desk import AccessDesk
 from openehc.console.api.applications import ApplicationRoutes
 from openehc.console.api.findings import FindingRoutes
+from openehc.console.api.imports import ImportRoutes
 from openehc.console.api.public import PublicRoutes
 from openehc.console.api.registers import RegisterRoutes
 from openehc.crypto.sealing import ProfileSealer
@@ -42,6 +46,8 @@ def build_access_desk(
     secrets = Secrets(lambda: sealer, entropy)
     findings = FindingStore(database)
     handle_finding = HandleFinding(trail, findings, records)
+    imports = ImportStore(database)
+    import_file = ImportFile(imports, trail, clock, settings.ehcin)
     node_name = settings.node_name or f"{settings.ehcin}管理节点"
     return AccessDesk(
         records=records,
@@ -53,6 +59,7 @@ def build_access_desk(
         limit=LimitApplication(act_on, spec),
         findings=findings,
         handle_finding=handle_finding,
+        imports=ImportDesk(imports, import_file, clock, entropy),
         watch=WatchSoftware(handle_finding, findings, HttpsNumberFiles()),
         clock=clock,
         online_for=timedelta(hours=settings.online_hours),
@@ -65,5 +72,6 @@ def access_routers(desk: AccessDesk, public: PublicRoutes) -> list[APIRouter]:
         *(RegisterRoutes(desk, kind).router() for kind in (INSTITUTIONS, TERMINALS, MODULES)),
         ApplicationRoutes(desk).router(),
         FindingRoutes(desk).router(),
+        ImportRoutes(desk.imports).router(),
         public.router(),
     ]

@@ -59,11 +59,13 @@ def build_console(parts: ConsoleParts) -> FastAPI:
         entropy=parts.entropy,
     )  # fmt: skip
     routers = [
-        *people_routers(people), *resident_routers(residents), *audit, *access_routers(desk, parts.public),
+        *people_routers(people), *resident_routers(residents), *audit,
+        *access_routers(desk, parts.public),
     ]  # fmt: skip
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies
+    app.state.imports = desk.imports
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
 

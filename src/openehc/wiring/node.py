@@ -113,6 +113,7 @@ class Node:
         for task in self.tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self.console.state.imports.stop()
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()

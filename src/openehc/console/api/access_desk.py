@@ -10,6 +10,7 @@ from openehc.access.change_standing import ChangeStanding
 from openehc.access.decide import Decide
 from openehc.access.finding_store import FindingStore
 from openehc.access.handle_finding import HandleFinding
+from openehc.access.imports.import_desk import ImportDesk
 from openehc.access.limit_application import LimitApplication
 from openehc.access.manage_secret import ManageSecret
 from openehc.access.record_store import RecordStore
@@ -33,6 +34,7 @@ class AccessDesk:
     findings: FindingStore
     handle_finding: HandleFinding
     watch: WatchSoftware
+    imports: ImportDesk
     clock: Clock
     online_for: timedelta
 
