@@ -61,7 +61,7 @@ async def test_an_approved_terminal_gets_the_next_number_of_its_owner(desk: Desk
 async def test_an_approved_crypto_module_gets_a_crp_number(desk: Desk) -> None:
     module = await desk.approved("modules")
 
-    assert module["module_no"] == "9901A0001CRPA0001"
+    assert module["module_no"] == "9901A0001CRPA0002"  # CRPA0001 is the demo's
     assert module["address"] == "10.0.0.9"
 
 

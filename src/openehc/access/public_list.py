@@ -31,14 +31,24 @@ class PublicList:
 
     store: PublicListStore
     _pages: dict[int, PublicPage] = field(default_factory=dict)
+    _total: int = 0
+    _counted_at: datetime | None = None
 
     async def page(self, number: int, *, now: datetime) -> PublicPage:
         """Page `number` (1 to 2,000), at most `SECONDS` old; raises DatabaseDown."""
         kept = self._pages.get(number)
-        if kept and timedelta() <= now - kept.at < timedelta(seconds=SECONDS):
+        if kept and _fresh(kept.at, now):
             return kept
-        entries, total = await self.store.entries(limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
+        if self._counted_at is None or not _fresh(self._counted_at, now):
+            self._total = await self.store.total()
+            self._counted_at = now
+        offset = (number - 1) * PAGE_SIZE
+        entries = await self.store.entries(limit=PAGE_SIZE, offset=offset)
         if len(self._pages) >= MOST_PAGES:
             self._pages.clear()
-        page = self._pages[number] = PublicPage(tuple(entries), total, now)
+        page = self._pages[number] = PublicPage(tuple(entries), self._total, now)
         return page
+
+
+def _fresh(at: datetime, now: datetime) -> bool:
+    return timedelta() <= now - at < timedelta(seconds=SECONDS)

@@ -8,9 +8,11 @@ from openehc.storage.pool import Database
 
 _VALID: Final = """
   from applications a
-  join institutions i using (institution_id)
- where a.standing = 'active' and i.standing = 'active'
+ where a.standing = 'active'
+   and a.institution_id <> all (array(
+           select institution_id from institutions where standing <> 'active'))
 """
+"""An array, so that a page walks the names in their order and stops when it is full."""
 
 ENTRIES: Final = f"""
 with chosen as materialized (
@@ -49,10 +51,13 @@ class PublicListStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def entries(self, *, limit: int, offset: int) -> tuple[list[PublicEntry], int]:
-        """So many entries by name, and how many there are (up to 100,000)."""
+    async def total(self) -> int:
+        """How many entries there are (up to 100,000)."""
+        return int(await self._database.fetchval(TOTAL))
+
+    async def entries(self, *, limit: int, offset: int) -> list[PublicEntry]:
+        """So many entries by name."""
         rows = await self._database.fetch(ENTRIES, limit, offset)
-        total = await self._database.fetchval(TOTAL)
         return [
             PublicEntry(
                 row["ehcappid"], row["app_name"], row["app_channel"], row["app_version"],
@@ -60,4 +65,4 @@ class PublicListStore:
                 row["last_success_at"],
             )
             for row in rows
-        ], int(total)  # fmt: skip
+        ]  # fmt: skip

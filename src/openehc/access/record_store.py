@@ -30,6 +30,12 @@ class RecordStore:
     async def page(self, kind: Kind, search: Search, listing: Listing) -> tuple[list[Record], int]:
         """One page of a register, and how many rows match (up to 100,000)."""
         where, arguments = sql.conditions(kind, search)
+        if search.text:
+            rows = await self._database.fetch(
+                sql.searched_statement(kind, where, listing), *arguments
+            )
+            found = [record_of(kind, row) for row in rows if row["record_id"] is not None]
+            return found, int(rows[0]["total"])
         clause = listing.clause(tie_break=f"r.{kind.key} {listing.direction}")
         rows = await self._database.fetch(sql.page_statement(kind, where, clause), *arguments)
         total = await self._database.fetchval(sql.count_statement(kind, where), *arguments)

@@ -90,7 +90,7 @@ class Registry:
         for app in registers.applications:
             self._applications[app.app_id] = app
             self._names["applications", app.application_id] = app.app_id
-            if app.limits != NO_LIMITS:
+            if app.limits is not NO_LIMITS:
                 self._limits[app.app_id] = app.limits
             caller = kept.get(app.app_id)
             if caller and self._still(caller, app):

@@ -3,11 +3,13 @@
 Nothing that a caller wrote enters a text: conditions and columns come from here.
 """
 
+import re
 from dataclasses import fields
 from typing import Final
 
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, MODULES, TERMINALS, Kind
 from openehc.access.record import Search
+from openehc.storage.listing import Listing
 
 COUNT_LIMIT: Final = 100_000
 """A list counts no further: nobody pages through more."""
@@ -47,11 +49,22 @@ _CODE: Final = {
 }  # fmt: skip
 
 
+_NUMBER_LIKE: Final = re.compile(r"[0-9A-Z]+", re.ASCII)
+
+
+def _escaped(text: str) -> str:
+    """The text as `like` takes it, with nothing in it that stands for something else."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 def conditions(kind: Kind, search: Search) -> tuple[str, list[object]]:
     """The `where …` of a search and its arguments from $1 on."""
     name, number = _SEARCHED[kind]
+    found = f"{name} like '%' || ${{n}} || '%'"
+    if _NUMBER_LIKE.fullmatch(search.text):
+        found = f"({found} or {number} like ${{n}} || '%')"
     wanted = (
-        (f"(position(${{n}} in {name}) > 0 or starts_with({number}, ${{n}}))", search.text or None),
+        (found, _escaped(search.text) or None),
         ("r.standing = ${n}", search.standing and search.standing.value),
         ("r.institution_id = ${n}", search.institution_id),
         (
@@ -101,6 +114,24 @@ def page_statement(kind: Kind, where: str, clause: str) -> str:
     )
 
 
+def searched_statement(kind: Kind, where: str, listing: Listing) -> str:
+    """One page of a search by text: what matches is looked for once, and counted on the way.
+
+    The count comes with every row; without any, in one row of nulls.
+    """
+    first, last = listing.offset, listing.offset + listing.limit
+    order = f"{listing.order} {listing.direction}, r.{kind.key} {listing.direction}"
+    return (
+        f"with matched as materialized (select r.{kind.key} as key, row_number()"
+        f" over (order by {order}) as place from {kind.table} r{where}),"
+        f" total as (select least(count(*), {COUNT_LIMIT}) as total from matched)"
+        f" select t.total, {_shown(kind)} from total t"
+        f" left join matched c on c.place > {first:d} and c.place <= {last:d}"
+        f" left join {kind.table} r on r.{kind.key} = c.key"
+        f" left join institutions i on i.institution_id = r.institution_id order by c.place"
+    )
+
+
 def count_statement(kind: Kind, where: str) -> str:
     """How many rows match, up to `COUNT_LIMIT`."""
     return f"select count(*) from (select from {kind.table} r{where} limit {COUNT_LIMIT}) counted"
@@ -136,6 +167,17 @@ def update_statement(kind: Kind, columns: tuple[str, ...]) -> str:
     """Write these columns of one entry; its key is $1."""
     written = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, start=2))
     return f"update {kind.table} set {written} where {kind.key} = $1"
+
+
+def describe_statement(kind: Kind, columns: tuple[str, ...]) -> str:
+    """Write these columns of the entry with this number, $1, while it has its first revision."""
+    written = ", ".join(f"{name} = ${n}" for n, name in enumerate(columns, start=2))
+    dated = f", {kind.dated} = coalesce({kind.dated}, created_at::date)"
+    more = "" if kind.dated in columns else dated
+    return (
+        f"update {kind.table} set {written}{more}"
+        f" where {kind.number or 'org_code'} = $1 and revision = 1"
+    )
 
 
 NEXT_NUMBER: Final = """

@@ -6,8 +6,11 @@ from typing import Any, Final, TypeVar
 
 from openehc.access import sql
 from openehc.access.credentials import secret_row
+from openehc.access.entries import Entry, ModuleEntry
+from openehc.access.kinds import MODULES, Kind
 from openehc.access.model import NO_LIMITS, Application, Institution, Limits, Standing, Terminal
 from openehc.access.numbers import counter_of
+from openehc.access.record_store import stored
 from openehc.access.registry import Registers
 from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.ids import Entropy
@@ -16,7 +19,7 @@ from openehc.storage.pool import Database, Transaction
 CHANNEL: Final = "registry"
 """The notification channel on which the database tells which rows of a register changed."""
 
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 100
 """So many rows are opened before other tasks get their turn."""
 
 Loaded = TypeVar("Loaded")
@@ -29,6 +32,7 @@ class AccessStore:
         self._database = database
         self._sealer = sealer
         self._entropy = entropy
+        self._opened: dict[tuple[str, bytes], str] = {}
 
     async def registers(self) -> Registers:
         """Everything that is registered now and has a number."""
@@ -36,11 +40,14 @@ class AccessStore:
             institutions = await connection.fetch(sql.LOAD_INSTITUTIONS)
             applications = await connection.fetch(sql.LOAD_APPLICATIONS)
             terminals = await connection.fetch(sql.LOAD_TERMINALS)
-        return Registers(
+        read = Registers(
             institutions=await _each(institutions, _institution),
             applications=await _each(applications, self._application),
             terminals=await _each(terminals, _terminal),
         )
+        present = {(row["app_id"], row["sealed_secret"]) for row in applications}
+        self._opened = {key: text for key, text in self._opened.items() if key in present}
+        return read
 
     async def rows_of(self, table: str, keys: Sequence[int]) -> Registers:
         """Those rows of one table that are there; raises KeyError for another table."""
@@ -53,7 +60,6 @@ class AccessStore:
 
     def _application(self, row: Any) -> Application:  # noqa: ANN401 (a row of the driver)
         app_id = row["app_id"]
-        limits = Limits(row["rate_limit"], row["daily_quota"], tuple(row["allowed_networks"]))
         return Application(
             app_id=app_id, secret=self._open(app_id, row["sealed_secret"]),
             institution_id=row["institution_id"], app_name=row["app_name"],
@@ -62,12 +68,17 @@ class AccessStore:
             wire_profile=row["wire_profile"],
             previous_secret=self._open(app_id, row["sealed_previous"]),
             previous_until=row["previous_until"],
-            limits=NO_LIMITS if limits == NO_LIMITS else limits,
+            limits=_limits(row),
             application_id=row["application_id"],
         )  # fmt: skip
 
     def _open(self, app_id: str, sealed: bytes | None) -> str:
-        return "" if sealed is None else self._sealer.open(sealed, row=secret_row(app_id)).decode()
+        if sealed is None:
+            return ""
+        key = app_id, sealed
+        if key not in self._opened:
+            self._opened[key] = self._sealer.open(sealed, row=secret_row(app_id)).decode()
+        return self._opened[key]
 
     async def save_institution(self, *, org_code: str, org_name: str) -> int:
         """Register the institution, or rename it; returns its id."""
@@ -97,6 +108,21 @@ class AccessStore:
             )
             await _count(connection, terminal.term_id)
 
+    async def describe(self, kind: Kind, number: str, entry: Entry) -> None:
+        """Complete what a program registered in short, unless somebody changed it since."""
+        values = stored(entry)
+        await self._database.execute(
+            sql.describe_statement(kind, tuple(values)), number, *values.values()
+        )
+
+    async def save_module(self, module_no: str, entry: ModuleEntry) -> None:
+        """Register a crypto module, unless it is there."""
+        values = stored(entry) | {"module_no": module_no, "standing": Standing.ACTIVE.value}
+        async with self._database.transaction() as connection:
+            statement = sql.insert_statement(MODULES, tuple(values))
+            await connection.execute(statement, *values.values())
+            await _count(connection, module_no)
+
 
 async def _count(connection: Transaction, number: str) -> None:
     """A number that was chosen elsewhere is never assigned here."""
@@ -112,6 +138,13 @@ async def _each(rows: Sequence[Any], made: Callable[[Any], Loaded]) -> tuple[Loa
         loaded += [made(row) for row in rows[start : start + _AT_ONCE]]
         await asyncio.sleep(0)
     return tuple(loaded)
+
+
+def _limits(row: Any) -> Limits:  # noqa: ANN401 (a row of the driver)
+    rate, quota, networks = row["rate_limit"], row["daily_quota"], row["allowed_networks"]
+    if rate is None and quota is None and not networks:
+        return NO_LIMITS
+    return Limits(rate, quota, tuple(networks))
 
 
 def _institution(row: Any) -> Institution:  # noqa: ANN401 (a row of the driver)

@@ -40,7 +40,7 @@ alter table terminals
     alter column term_id set not null, add constraint terminals_pkey primary key (term_id);
 
 drop index applications_name, applications_institution, applications_standing, applications_recorded,
-    applications_created;
+    applications_number, applications_created;
 alter table applications
     drop constraint applications_numbered, drop constraint applications_standing_check,
     add constraint applications_standing_check check (standing in ('active', 'suspended')),

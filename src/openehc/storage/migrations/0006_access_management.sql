@@ -96,6 +96,7 @@ create index applications_name on applications (app_name, application_id);
 create index applications_institution on applications (institution_id, application_id);
 create index applications_standing on applications (standing, application_id);
 create index applications_recorded on applications (record_time, application_id);
+create index applications_number on applications (ehcappid, application_id);
 create index applications_created on applications (created_at, application_id);
 
 -- ---------------------------------------------------------------- reading terminals, 表6.4
