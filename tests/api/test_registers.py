@@ -366,3 +366,13 @@ async def test_a_line_break_in_a_header_changes_no_answer(desk: Desk) -> None:
 
     assert answer.status_code == 412
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("reason", ["a\x00b", "\x1b[31m", "a\u202eb", "x" * 201])
+async def test_a_reason_that_could_not_be_kept_is_refused(desk: Desk, reason: str) -> None:
+    entry = await desk.hospital()
+
+    answer = await desk.act("institutions", entry, "suspend", reason=reason)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "reason"

@@ -57,5 +57,10 @@ select k.app_id, k.reason, k.attempts, a.application_id
   from application_knocks k
   left join applications a on a.app_id = k.app_id
  where k.day = $1 and k.attempts >= $2
+   and not exists (
+           select from findings f
+            where f.source = 'knocks' and f.state not in ('returned', 'dismissed')
+              and (f.application_id = a.application_id
+                   or f.application_id is null and f.subject = k.app_id))
  order by k.attempts desc, k.app_id limit 200
 """

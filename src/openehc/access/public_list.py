@@ -4,6 +4,7 @@ Anybody may ask, so pages are kept: the list costs the database little however o
 asked for. Valid is what has a number, is active, and belongs to an active institution.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -33,16 +34,23 @@ class PublicList:
     _pages: dict[int, PublicPage] = field(default_factory=dict)
     _total: int = 0
     _counted_at: datetime | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def page(self, number: int, *, now: datetime) -> PublicPage:
         """Page `number` (1 to 2,000), at most `SECONDS` old; raises DatabaseDown."""
-        kept = self._pages.get(number)
-        if kept and _fresh(kept.at, now):
-            return kept
+        async with self._turn:  # strangers share one connection to the database
+            kept = self._pages.get(number)
+            if kept and _fresh(kept.at, now):
+                return kept
+            return await self._read(number, now=now)
+
+    async def _read(self, number: int, *, now: datetime) -> PublicPage:
         if self._counted_at is None or not _fresh(self._counted_at, now):
             self._total = await self.store.total()
             self._counted_at = now
         offset = (number - 1) * PAGE_SIZE
+        if offset >= self._total:
+            return PublicPage((), self._total, now)
         entries = await self.store.entries(limit=PAGE_SIZE, offset=offset)
         if len(self._pages) >= MOST_PAGES:
             self._pages.clear()

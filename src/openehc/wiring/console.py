@@ -65,7 +65,7 @@ def build_console(parts: ConsoleParts) -> FastAPI:
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies
-    app.state.imports = desk.imports
+    app.state.access = desk
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
 

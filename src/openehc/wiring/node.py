@@ -67,6 +67,7 @@ from openehc.wiring.settings import Settings
 from openehc.wiring.traffic_flushing import keep_flushing
 from openehc.wiring.trust_folder import FOLDER as TRUST_FOLDER
 from openehc.wiring.trust_folder import TrustFolder
+from openehc.wiring.watching import keep_watching
 
 DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
 PHOTO_METHODS = frozenset({
@@ -113,7 +114,7 @@ class Node:
         for task in self.tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await self.console.state.imports.stop()
+        await self.console.state.access.imports.stop()
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()
@@ -183,6 +184,7 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
+        asyncio.create_task(keep_watching(node.console.state.access)),
         asyncio.create_task(keep_flushing(node.traffic, TrafficStore(node.database), base.clock)),
     ]
     if node.checkpoints:

@@ -29,6 +29,7 @@ from openehc.access.watch_software import NumberFile
 from openehc.console.api.access_desk import AccessDesk, refuse
 from openehc.console.api.guards import needs
 from openehc.console.api.paging import Page, PageQuery, page_of
+from openehc.console.api.plain_text import PlainText
 from openehc.console.api.registers import RecordId
 from openehc.console.api.revisions import Revision, tag
 from openehc.kernel.refusal import Refusal
@@ -49,12 +50,13 @@ class SeenForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
     application_id: RecordId | None = None
     subject: Annotated[
-        str,
+        PlainText,
         Field(min_length=1, max_length=SUBJECT_LIMIT, description="应用名称 / what it is called"),
     ]
     situation: Situation
     evidence: Annotated[
-        str, Field(min_length=1, max_length=EVIDENCE_LIMIT, description="依据 / what was seen")
+        PlainText,
+        Field(min_length=1, max_length=EVIDENCE_LIMIT, description="依据 / what was seen"),
     ]
 
 
@@ -63,7 +65,7 @@ class Note(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reason: Annotated[
-        str, Field(min_length=1, max_length=NOTE_LIMIT, description="处理说明 / note")
+        PlainText, Field(min_length=1, max_length=NOTE_LIMIT, description="处理说明 / note")
     ]
 
 

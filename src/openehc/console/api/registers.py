@@ -29,6 +29,7 @@ from openehc.console.api.entry_forms import (
 )
 from openehc.console.api.guards import freshly_proved, needs
 from openehc.console.api.paging import Page, PageQuery, page_of
+from openehc.console.api.plain_text import PlainText
 from openehc.console.api.problems import Problem
 from openehc.console.api.revisions import Revision, tag
 from openehc.kernel.refusal import Fault, Refusal
@@ -60,7 +61,7 @@ class Why(BaseModel):
     """Why something is done; needed for acts against somebody."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: Annotated[str, Field(max_length=REASON_LIMIT, description="原因 / reason")] = ""
+    reason: Annotated[PlainText, Field(max_length=REASON_LIMIT, description="原因 / reason")] = ""
 
 
 class Approval(Why):
