@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from openehc.people.permissions import OF_ONE_INSTITUTION, Role
 from tests.support.people import PeopleAtNode
 
-EXAMPLES: Final = 12
+EXAMPLES: Final = 8
 """For each route and each kind of data: well formed, and wrong on purpose."""
 
 CHECKS: Final = [
@@ -39,6 +39,7 @@ Ask = Callable[[Any], httpx.Response]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.requirement("G1-9.4-11", "G2-B-5.3-28")
 async def test_every_answer_is_as_described(people: PeopleAtNode) -> None:
     account = await people.user(*(set(Role) - OF_ONE_INSTITUTION), login="everybody")

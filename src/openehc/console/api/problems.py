@@ -11,7 +11,6 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from openehc.kernel.refusal import Fault, PlatformError, Reason, Refusal
@@ -118,34 +117,33 @@ def problem_of(refusal: Refusal) -> Problem:
     )  # fmt: skip
 
 
-class ProblemError(BaseModel):
-    """What is wrong with one field."""
-
-    field: str
-    message: str
-    message_en: str
-
-
-class ProblemDocument(BaseModel):
-    """A problem (RFC 9457) in Chinese and English; `reason` names it for programs."""
-
-    type: str
-    status: int
-    title: str
-    title_en: str
-    detail: str | None = None
-    detail_en: str | None = None
-    errors: list[ProblemError] | None = None
-    reason: str | None = None
+_TEXT: Final = {"type": "string"}
+_SCHEMA: Final = {
+    "title": "Problem",
+    "description": "RFC 9457, in Chinese and English; `reason` names it for programs.",
+    "type": "object",
+    "required": ["type", "status", "title", "title_en"],
+    "properties": {
+        "type": _TEXT, "status": {"type": "integer"}, "title": _TEXT, "title_en": _TEXT,
+        "detail": _TEXT, "detail_en": _TEXT, "reason": _TEXT, "permission": _TEXT,
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message", "message_en"],
+                "properties": {"field": _TEXT, "message": _TEXT, "message_en": _TEXT},
+            },
+        },
+    },
+}  # fmt: skip
 
 
 def described() -> dict[int | str, dict[str, Any]]:
     """How every route describes its problems."""
-    content = {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
-    statuses = ("4XX", "422", "503")
+    content = {MEDIA_TYPE: {"schema": _SCHEMA}}
     return {
         status: {"description": "What went wrong, and what to do", "content": content}
-        for status in statuses
+        for status in ("4XX", "422", "503")
     }
 
 
