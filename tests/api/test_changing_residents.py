@@ -158,7 +158,6 @@ async def test_a_change_leaves_history_and_a_record_together(
         assert clear not in record["whole"]
 
 
-@pytest.mark.requirement("G1-9.4-4")
 async def test_a_change_whose_record_cannot_be_kept_does_not_happen(
     account: Account, node: RunningNode
 ) -> None:

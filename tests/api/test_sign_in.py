@@ -76,7 +76,7 @@ async def test_the_time_does_not_tell_whether_a_login_exists(people: PeopleAtNod
     assert 0.6 < known / unknown < 1.6
 
 
-@pytest.mark.requirement("G1-9.7-2", "G2-B-5.3-4", "G2-B-5.3-7")
+@pytest.mark.requirement("G1-9.7-2", "G1-9.7.4-6", "G2-B-5.3-4", "G2-B-5.3-7")
 async def test_after_five_failures_the_right_password_waits_a_quarter_of_an_hour(
     people: PeopleAtNode,
 ) -> None:

@@ -241,7 +241,7 @@ async def test_a_list_shows_who_is_locked_out_and_enabling_ends_it(people: Peopl
     assert back.status_code == 201
 
 
-@pytest.mark.requirement("G1-9.7-2")
+@pytest.mark.requirement("G1-9.7-2", "G1-9.7.4-6")
 async def test_a_reset_gives_new_credentials_once_and_ends_the_old(people: PeopleAtNode) -> None:
     system = await people.signed_in(Role.SYSTEM_ADMIN)
     other = await people.user(Role.PROVINCE_OPERATOR, totp="JBSWY3DPEHPK3PXP")

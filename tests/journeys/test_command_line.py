@@ -148,6 +148,22 @@ async def test_a_production_node_is_made_started_and_answers(folder: Path) -> No
     assert (reply.code, code) == ("1008", 0)
 
 
+@pytest.mark.requirement("G1-D.1-3")
+def test_a_node_whose_ehcin_was_changed_does_not_start(folder: Path) -> None:
+    _initialised(folder, "--ehcin", "9901A0001")
+    node = Processes(folder / "d", free_port(), ("serve",))
+    node.start()
+    node.stop()
+    settings = folder / "d" / "node.toml"
+    settings.write_text(settings.read_text("utf-8").replace("9901A0001", "9902A0001"), "utf-8")
+
+    done = _ehc("serve", "--data", str(folder / "d"), "--port", str(free_port()))
+
+    assert done.returncode == 1
+    assert "9901A0001" in done.stderr
+    assert "never changed" in done.stderr
+
+
 def _stranger(http: httpx.AsyncClient) -> GatewayClient:
     return GatewayClient(http, Credentials("stranger", "no secret here", "T1"), SystemClock())
 

@@ -5,10 +5,17 @@ from dataclasses import replace
 
 import pytest
 
+from openehc.access.entry_rules import faults_of
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, MODULES, TERMINALS
 from openehc.access.model import Application, Standing, Terminal
+from openehc.access.record import Search
+from openehc.access.record_store import RecordStore
 from openehc.access.store import CHANNEL
 from openehc.crypto.sm4 import SealBroken
+from openehc.spec import load
+from openehc.storage.listing import Listing
 from openehc.storage.notify import Listener
+from openehc.wiring.demo import EHCAPPID, ORG_CODE, TERM_ID, DemoRegistry, fill_registry
 from tests.support.stores import Stores
 
 
@@ -98,7 +105,7 @@ async def test_a_suspended_terminal_is_read_as_suspended(stores: Stores, app: Ap
         "update institutions set org_name = 'x'",
         "update applications set standing = 'suspended'",
         "delete from application_grants",
-        "delete from institutions where org_code = 'nobody'",
+        "delete from application_grants; delete from applications",
     ],
 )
 async def test_every_change_of_a_register_is_told(
@@ -123,3 +130,18 @@ async def test_every_change_of_a_register_is_told(
         await listener.stop()
 
     assert app.app_id == "app-1"
+
+
+async def test_the_demo_registers_complete_entries(stores: Stores) -> None:
+    registry = DemoRegistry("an invented secret of 32 letters", console_password="unused")
+
+    for _ in range(2):  # a second start finds them
+        await fill_registry(stores.access, registry, guide_sample="yes")
+
+    records = RecordStore(stores.database)
+    listing = Listing(order="standing", direction="asc", limit=1, offset=0)
+    for kind, code in ((INSTITUTIONS, ORG_CODE), (APPLICATIONS, EHCAPPID), (TERMINALS, TERM_ID),
+                       (MODULES, "9901A0001CRPA0001")):  # fmt: skip
+        (record,), _ = await records.page(kind, Search(text=code), listing)
+        assert faults_of(record.entry, load()) == ()
+        assert record.works

@@ -150,6 +150,9 @@ async def filled(worker: Worker, count: int) -> list[CardAccount]:
             grants=frozenset({"m"}),
         )
     )  # fmt: skip
+    await worker.access._database.execute(
+        "update applications set sealed_previous = sealed_secret, previous_until = now()"
+    )
     return made
 
 

@@ -4,15 +4,22 @@ Decides nothing and reads nothing.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum, unique
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 
 
 @unique
 class Standing(StrEnum):
-    """Whether a registered party may work."""
+    """How far an entry of a register came; only an active one may work."""
 
+    APPLIED = "applied"
+    REFUSED = "refused"
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    BLACKLISTED = "blacklisted"
+    EXITED = "exited"
 
 
 @unique
@@ -34,8 +41,24 @@ class Institution:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What an application may use; None and () limit nothing. Requests, per second and per day."""
+
+    rate_limit: int | None = None
+    daily_quota: int | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
-    """A client application (客户端应用软件, 表7.1) with its credentials and grants."""
+    """A client application (客户端应用软件, 表7.1) with its credentials and grants.
+
+    An application whose secret was revoked has "" in its place. `previous_secret` works
+    until `previous_until`.
+    """
 
     app_id: str
     secret: str = field(repr=False)
@@ -46,6 +69,10 @@ class Application:
     grants: frozenset[str]
     standing: Standing = Standing.ACTIVE
     wire_profile: str = "national"
+    previous_secret: str = field(default="", repr=False)
+    previous_until: datetime | None = None
+    limits: Limits = NO_LIMITS
+    application_id: int = field(default=0, compare=False)
 
     @property
     def medium(self) -> Medium:
@@ -61,6 +88,7 @@ class Terminal:
     institution_id: int
     term_name: str
     standing: Standing = Standing.ACTIVE
+    terminal_id: int = field(default=0, compare=False)
 
 
 def medium_of_component(ehcappid: str) -> Medium:

@@ -1,109 +1,88 @@
-"""The registers in the database: the only file of `access` that touches it."""
+"""The registers as workers load them, and entries that a program registers unasked."""
 
-from typing import Final
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
-from openehc.access.model import Application, Institution, Standing, Terminal
+from openehc.access import sql
+from openehc.access.credentials import secret_row
+from openehc.access.entries import Entry, ModuleEntry
+from openehc.access.kinds import MODULES, Kind
+from openehc.access.model import NO_LIMITS, Application, Institution, Limits, Standing, Terminal
+from openehc.access.numbers import counter_of
+from openehc.access.record_store import stored
 from openehc.access.registry import Registers
 from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.ids import Entropy
-from openehc.storage.pool import Database
+from openehc.storage.pool import Database, Transaction
 
 CHANNEL: Final = "registry"
-"""The notification channel on which the database tells that a register changed."""
+"""The notification channel on which the database tells which rows of a register changed."""
 
-SELECT_INSTITUTIONS: Final = """
-select institution_id, org_code, org_name, standing from institutions
-"""
+_AT_ONCE: Final = 100
+"""So many rows are opened before other tasks get their turn."""
 
-SELECT_TERMINALS: Final = """
-select term_id, institution_id, term_name, standing from terminals
-"""
-
-SELECT_APPLICATIONS: Final = """
-select a.app_id, a.sealed_secret, a.institution_id, a.app_name, a.app_channel, a.ehcappid,
-       a.wire_profile, a.standing,
-       coalesce(array_agg(g.method) filter (where g.method is not null), '{}') as grants
-  from applications a
-  left join application_grants g using (app_id)
- group by a.app_id
-"""
-
-INSERT_INSTITUTION: Final = """
-insert into institutions (org_code, org_name) values ($1, $2)
-on conflict (org_code) do update set org_name = excluded.org_name
-returning institution_id
-"""
-
-INSERT_APPLICATION: Final = """
-insert into applications (app_id, institution_id, app_name, app_channel, ehcappid, sealed_secret,
-                          wire_profile)
-values ($1, $2, $3, $4, $5, $6, $7)
-on conflict (app_id) do update
-   set institution_id = excluded.institution_id, app_name = excluded.app_name,
-       app_channel = excluded.app_channel, ehcappid = excluded.ehcappid,
-       sealed_secret = excluded.sealed_secret, wire_profile = excluded.wire_profile
-"""
-
-DELETE_GRANTS: Final = """
-delete from application_grants where app_id = $1 and not method = any($2::text[])
-"""
-
-INSERT_GRANTS: Final = """
-insert into application_grants (app_id, method) select $1, unnest($2::text[])
-on conflict do nothing
-"""
-
-INSERT_TERMINAL: Final = """
-insert into terminals (term_id, institution_id, term_name) values ($1, $2, $3)
-on conflict (term_id) do update
-   set institution_id = excluded.institution_id, term_name = excluded.term_name
-"""
+Loaded = TypeVar("Loaded")
 
 
 class AccessStore:
-    """Reads and writes the registers; application secrets are sealed at rest."""
+    """Reads the registers whole or in part; application secrets are sealed at rest."""
 
     def __init__(self, database: Database, sealer: ProfileSealer, entropy: Entropy) -> None:
         self._database = database
         self._sealer = sealer
         self._entropy = entropy
+        self._opened: dict[tuple[str, bytes], str] = {}
 
     async def registers(self) -> Registers:
-        """Everything that is registered now."""
+        """Everything that is registered now and has a number."""
         async with self._database.transaction() as connection:
-            institutions = await connection.fetch(SELECT_INSTITUTIONS)
-            applications = await connection.fetch(SELECT_APPLICATIONS)
-            terminals = await connection.fetch(SELECT_TERMINALS)
-        return Registers(
-            institutions=tuple(
-                Institution(row["institution_id"], row["org_code"], row["org_name"],
-                            Standing(row["standing"]))
-                for row in institutions
-            ),
-            applications=tuple(
-                Application(
-                    app_id=row["app_id"],
-                    secret=self._open_secret(row["app_id"], row["sealed_secret"]),
-                    institution_id=row["institution_id"], app_name=row["app_name"],
-                    app_channel=row["app_channel"], ehcappid=row["ehcappid"],
-                    grants=frozenset(row["grants"]), standing=Standing(row["standing"]),
-                    wire_profile=row["wire_profile"],
-                )
-                for row in applications
-            ),
-            terminals=tuple(
-                Terminal(row["term_id"], row["institution_id"], row["term_name"],
-                         Standing(row["standing"]))
-                for row in terminals
-            ),
+            institutions = await connection.fetch(sql.LOAD_INSTITUTIONS)
+            applications = await connection.fetch(sql.LOAD_APPLICATIONS)
+            terminals = await connection.fetch(sql.LOAD_TERMINALS)
+        read = Registers(
+            institutions=await _each(institutions, _institution),
+            applications=await _each(applications, self._application),
+            terminals=await _each(terminals, _terminal),
+        )
+        present = {(row["app_id"], row["sealed_secret"]) for row in applications}
+        self._opened = {key: text for key, text in self._opened.items() if key in present}
+        return read
+
+    async def rows_of(self, table: str, keys: Sequence[int]) -> Registers:
+        """Those rows of one table that are there; raises KeyError for another table."""
+        rows = await self._database.fetch(sql.LOAD_SOME[table], list(keys))
+        if table == "institutions":
+            return Registers(institutions=await _each(rows, _institution))
+        if table == "terminals":
+            return Registers(terminals=await _each(rows, _terminal))
+        return Registers(applications=await _each(rows, self._application))
+
+    def _application(self, row: Any) -> Application:  # noqa: ANN401 (a row of the driver)
+        app_id = row["app_id"]
+        return Application(
+            app_id=app_id, secret=self._open(app_id, row["sealed_secret"]),
+            institution_id=row["institution_id"], app_name=row["app_name"],
+            app_channel=row["app_channel"], ehcappid=row["ehcappid"],
+            grants=frozenset(row["grants"]), standing=Standing(row["standing"]),
+            wire_profile=row["wire_profile"],
+            previous_secret=self._open(app_id, row["sealed_previous"]),
+            previous_until=row["previous_until"],
+            limits=_limits(row),
+            application_id=row["application_id"],
         )  # fmt: skip
 
-    def _open_secret(self, app_id: str, sealed: bytes) -> str:
-        return self._sealer.open(sealed, row=secret_row(app_id)).decode()
+    def _open(self, app_id: str, sealed: bytes | None) -> str:
+        if sealed is None:
+            return ""
+        key = app_id, sealed
+        if key not in self._opened:
+            self._opened[key] = self._sealer.open(sealed, row=secret_row(app_id)).decode()
+        return self._opened[key]
 
     async def save_institution(self, *, org_code: str, org_name: str) -> int:
         """Register the institution, or rename it; returns its id."""
-        found = await self._database.fetchval(INSERT_INSTITUTION, org_code, org_name)
+        found = await self._database.fetchval(sql.SAVE_INSTITUTION, org_code, org_name)
         return int(found)
 
     async def save_application(self, app: Application) -> None:
@@ -113,20 +92,77 @@ class AccessStore:
         ).content
         async with self._database.transaction() as connection:
             await connection.execute(
-                INSERT_APPLICATION, app.app_id, app.institution_id, app.app_name, app.app_channel,
-                app.ehcappid, sealed, app.wire_profile,
+                sql.SAVE_APPLICATION, app.app_id, app.institution_id, app.app_name,
+                app.app_channel, app.ehcappid, sealed, app.wire_profile,
             )  # fmt: skip
             grants = sorted(app.grants)
-            await connection.execute(DELETE_GRANTS, app.app_id, grants)
-            await connection.execute(INSERT_GRANTS, app.app_id, grants)
+            await connection.execute(sql.DELETE_GRANTS, app.app_id, grants)
+            await connection.execute(sql.INSERT_GRANTS, app.app_id, grants)
+            await _count(connection, app.ehcappid)
 
     async def save_terminal(self, terminal: Terminal) -> None:
         """Register the terminal, or change it."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                sql.SAVE_TERMINAL, terminal.term_id, terminal.institution_id, terminal.term_name
+            )
+            await _count(connection, terminal.term_id)
+
+    async def describe(self, kind: Kind, number: str, entry: Entry) -> None:
+        """Complete what a program registered in short, unless somebody changed it since."""
+        values = stored(entry)
         await self._database.execute(
-            INSERT_TERMINAL, terminal.term_id, terminal.institution_id, terminal.term_name
+            sql.describe_statement(kind, tuple(values)), number, *values.values()
         )
 
+    async def save_module(self, module_no: str, entry: ModuleEntry) -> None:
+        """Register a crypto module, unless it is there."""
+        values = stored(entry) | {"module_no": module_no, "standing": Standing.ACTIVE.value}
+        async with self._database.transaction() as connection:
+            statement = sql.insert_statement(MODULES, tuple(values))
+            await connection.execute(statement, *values.values())
+            await _count(connection, module_no)
 
-def secret_row(app_id: str) -> bytes:
-    """The identity under which an application's secret is sealed."""
-    return b"applications.sealed_secret:" + app_id.encode()
+
+async def _count(connection: Transaction, number: str) -> None:
+    """A number that was chosen elsewhere is never assigned here."""
+    parts = counter_of(number)
+    if parts:
+        await connection.execute(sql.NUMBER_IN_USE, *parts)
+
+
+async def _each(rows: Sequence[Any], made: Callable[[Any], Loaded]) -> tuple[Loaded, ...]:
+    """What `made` makes of each row; lets others work between, since a register can be long."""
+    loaded: list[Loaded] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        loaded += [made(row) for row in rows[start : start + _AT_ONCE]]
+        await asyncio.sleep(0)
+    return tuple(loaded)
+
+
+def _limits(row: Any) -> Limits:  # noqa: ANN401 (a row of the driver)
+    rate, quota, networks = row["rate_limit"], row["daily_quota"], row["allowed_networks"]
+    if rate is None and quota is None and not networks:
+        return NO_LIMITS
+    return Limits(rate, quota, tuple(networks))
+
+
+def _institution(row: Any) -> Institution:  # noqa: ANN401 (a row of the driver)
+    return Institution(
+        row["institution_id"], row["org_code"], row["org_name"], Standing(row["standing"])
+    )
+
+
+def _terminal(row: Any) -> Terminal:  # noqa: ANN401 (a row of the driver)
+    return Terminal(
+        row["term_id"], row["institution_id"], row["term_name"], Standing(row["standing"]),
+        row["terminal_id"],
+    )  # fmt: skip
+
+
+def changed_rows(payload: str) -> tuple[str, list[int]] | None:
+    """Table and keys that a notice names; None when it asks for everything."""
+    table, _, keys = payload.partition(":")
+    if table not in sql.LOAD_SOME or not keys or keys == "*":
+        return None
+    return table, [int(key) for key in keys.split(",")]

@@ -29,6 +29,7 @@ from openehc.wiring.first_administrators import make_administrators, take_in
 from openehc.wiring.first_people import with_people
 from openehc.wiring.running import (
     database_of,
+    enter_ehcin,
     orderly_exit,
     prepare_database,
     run_workers,
@@ -135,6 +136,7 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
         passphrase = _passphrase(settings)
         with orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
+            enter_ehcin(settings, dsn)
             if (data / ADMINISTRATORS_FILE).exists():
                 with_people(settings, passphrase, dsn, lambda first: take_in(first, data))
             with workers_database(settings, dsn) as workers_dsn:
@@ -172,6 +174,7 @@ def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noq
 
         with orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
+            enter_ehcin(settings, dsn)
             with_access_store(settings, passphrase, dsn, fill)
             with_people(
                 settings, passphrase, dsn,

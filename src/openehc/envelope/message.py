@@ -33,11 +33,17 @@ class SignatureStyle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An application that may speak: what the envelope needs to know of it."""
+    """An application that may speak: what the envelope needs to know of it.
+
+    After a rotation of its secret `older` is the same application with the secret before,
+    which works until `until`.
+    """
 
     app_id: str
     profile: WireProfile
     keys: MessageKeys
+    older: "Caller | None" = None
+    until: datetime | None = None
 
 
 class Callers(Protocol):

@@ -75,7 +75,9 @@ def open_request(
     # 5. the timestamp is fresh
     _require_fresh(fields, caller, rules, now, head)
     # 6. the digest is right
-    _require_digest(fields, caller, head)
+    proven = _require_digest(fields, caller, now, head)
+    if proven is not caller:  # the secret before a rotation: the reply is made with it, too
+        caller, head = proven, msgspec.structs.replace(head, caller=proven)
     # 7. the body decrypts
     biz = _open_biz(fields, caller, head)
     return OpenedRequest(
@@ -168,7 +170,24 @@ def _require_fresh(
         raise Unopened(Refusal(Reason.TIMESTAMP_STALE, detail), head)
 
 
-def _require_digest(fields: dict[str, Any], caller: Caller, head: ReplyHead) -> None:
+def _require_digest(
+    fields: dict[str, Any], caller: Caller, now: datetime, head: ReplyHead
+) -> Caller:
+    """The caller with the secret that made the digest: the present one, or the one before."""
+    if not _digest_is_right(fields, caller):
+        older = caller.older
+        if older is None or older.until is None or now >= older.until:
+            raise Unopened(Refusal(Reason.DIGEST_WRONG), head)
+        if not _digest_is_right(fields, older):
+            raise Unopened(Refusal(Reason.DIGEST_WRONG), head)
+        caller = older
+    key = _text(fields, "key")
+    if key and not hmac.compare_digest(key.encode(), caller.keys.secret.encode()):
+        raise Unopened(Refusal(Reason.DIGEST_WRONG, "key与应用密钥不一致"), head)
+    return caller
+
+
+def _digest_is_right(fields: dict[str, Any], caller: Caller) -> bool:
     profile, keys = caller.profile, caller.keys
     digest, sign = _text(fields, "digest"), _text(fields, "sign")
     right = bool(digest or sign)
@@ -178,11 +197,7 @@ def _require_digest(fields: dict[str, Any], caller: Caller, head: ReplyHead) -> 
             right = same_digest(digest, profile.digest(fields, keys, without=_WITHOUT_SIGN))
     if sign:
         right &= same_digest(sign, profile.digest(fields, keys, without=_WITHOUT_SIGN))
-    if not right:
-        raise Unopened(Refusal(Reason.DIGEST_WRONG), head)
-    key = _text(fields, "key")
-    if key and not hmac.compare_digest(key.encode(), keys.secret.encode()):
-        raise Unopened(Refusal(Reason.DIGEST_WRONG, "key与应用密钥不一致"), head)
+    return right
 
 
 def _open_biz(fields: dict[str, Any], caller: Caller, head: ReplyHead) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from openehc.gateway.door import BODY_LIMIT, PATH
+from openehc.gateway.peer import Headers
 
 _URL: Final = PATH.encode()
 _HEAD: Final = (
@@ -26,7 +27,10 @@ _CLOSE: Final = b"connection: close\r\n"
 class Replies(Protocol):
     """The door, as far as it is known here."""
 
-    async def reply_to(self, raw: bytes) -> bytes:
+    def peer_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
+        """Where a connection comes from, as an IP address."""
+
+    async def reply_to(self, raw: bytes, peer: str = "") -> bytes:
         """The reply to a whole message; raises nothing."""
 
     def too_large(self) -> bytes:
@@ -54,8 +58,8 @@ _NOBODY: Final = _NobodyWaits()
 class DirectCall:
     """One request on the short way; has the attributes that uvicorn reads of its cycle."""
 
-    __slots__ = ("_door", "_event", "_parts", "_protocol", "_size", "disconnected", "keep_alive",
-                 "more_body", "response_complete", "task")  # fmt: skip
+    __slots__ = ("_door", "_event", "_parts", "_peer", "_protocol", "_size", "disconnected",
+                 "keep_alive", "more_body", "response_complete", "task")  # fmt: skip
 
     def __init__(
         self, protocol: "DirectProtocol", door: Replies, event: asyncio.Event | None
@@ -64,6 +68,7 @@ class DirectCall:
         self._protocol = protocol
         self._door = door
         self._event = event
+        self._peer = door.peer_of(protocol.client, protocol.headers)
         self._parts: list[bytes] = []
         self._size = 0
         self.keep_alive = protocol.parser.should_keep_alive()
@@ -117,7 +122,8 @@ class DirectCall:
             self.keep_alive = False
             return self._door.too_large()
         parts = self._parts
-        return await self._door.reply_to(parts[0] if len(parts) == 1 else b"".join(parts))
+        raw = parts[0] if len(parts) == 1 else b"".join(parts)
+        return await self._door.reply_to(raw, self._peer)
 
     async def _write(self, reply: bytes) -> None:
         protocol = self._protocol

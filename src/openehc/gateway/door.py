@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from openehc.gateway.peer import Headers, PeerFinder
 from openehc.gateway.pipeline import Exchange, Pipeline
 from openehc.gateway.request_log import RequestLog
 from openehc.kernel.clock import Clock
@@ -39,7 +40,11 @@ class ClientGone(Exception):
 class Door:
     """The ASGI application for `PATH`."""
 
-    def __init__(self, pipeline: Pipeline, clock: Clock, request_log: RequestLog) -> None:
+    def __init__(
+        self, pipeline: Pipeline, clock: Clock, request_log: RequestLog,
+        peers: PeerFinder | None = None,
+    ) -> None:  # fmt: skip
+        self._peers = peers or PeerFinder()
         self._pipeline = pipeline
         self._clock = clock
         self._request_log = request_log
@@ -52,7 +57,8 @@ class Door:
             )
             return
         try:
-            reply = await self.reply_to(await _body(receive))
+            peer = self.peer_of(scope.get("client"), scope["headers"])
+            reply = await self.reply_to(await _body(receive), peer)
         except BodyTooLarge:
             await _send(send, 200, self.too_large(), (b"connection", b"close"))
         except ClientGone:
@@ -60,9 +66,13 @@ class Door:
         else:
             await _send(send, 200, reply)
 
-    async def reply_to(self, raw: bytes) -> bytes:
+    def peer_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
+        """Where a connection comes from, as an IP address."""
+        return self._peers.of(client, headers)
+
+    async def reply_to(self, raw: bytes, peer: str = "") -> bytes:
         """The reply to a whole message, with its line in the request log."""
-        exchange = Exchange(received_at=self._clock.now())
+        exchange = Exchange(received_at=self._clock.now(), peer=peer)
         reply = await self._answer(raw, exchange)
         self._request_log.add(exchange, self._clock.now())
         return reply

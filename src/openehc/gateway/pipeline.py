@@ -2,7 +2,7 @@
 
 1. open the envelope           envelope/opening.py
 2. find the method             spec/data/app_methods.csv
-3. admit application, terminal and grant     access/registry.py
+3. admit application, terminal and grant     access/registry.py; within its limits: traffic.py
 4. check the fields, all at once             spec/data/methods/*.csv
 5. hold the serial number      access/serials.py
 6. do the work                 gateway/card_methods.py, gateway/code_methods.py
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight, SerialKey, serial_key
+from openehc.access.traffic import Traffic
 from openehc.envelope.message import OpenedRequest, ReplyHead
 from openehc.envelope.opening import OpeningRules, Unopened, open_request
 from openehc.envelope.sealing import seal_reply
@@ -40,6 +41,7 @@ class Exchange:
     """One request on its way: filled in as the stages learn more; read by the log."""
 
     received_at: datetime
+    peer: str = ""
     head: ReplyHead = field(default_factory=ReplyHead)
     term_id: str = ""
     code: str = ""
@@ -55,6 +57,7 @@ class Pipeline:
     handlers: Mapping[str, Handler]
     in_flight: InFlight
     clock: Clock
+    traffic: Traffic = field(default_factory=Traffic)
     troubles: TroubleLog = field(default_factory=TroubleLog)
 
     async def answer(self, raw: bytes, exchange: Exchange) -> bytes:
@@ -70,8 +73,10 @@ class Pipeline:
         """7. The sealed reply for a result."""
         now = self.clock.now()
         if isinstance(result, Refusal):
+            self.traffic.refused(exchange.head.app_id, result.reason)
             exchange.code, message = code_and_message(result, self.spec)
             return seal_reply(exchange.head, code=exchange.code, message=message, now=now)
+        self.traffic.succeeded(exchange.head.app_id, exchange.received_at)
         exchange.code, message = SUCCESS, self.spec.return_code(SUCCESS).text
         return seal_reply(exchange.head, code=SUCCESS, message=message, now=now, biz=result)
 
@@ -87,7 +92,7 @@ class Pipeline:
             exchange.head = unopened.head
             return unopened.refusal
         exchange.head, exchange.term_id = request.head, request.term_id
-        call = self._call(request)
+        call = self._call(request, exchange.peer)
         if isinstance(call, Refusal):
             return call
         # 5. hold the serial number
@@ -100,7 +105,7 @@ class Pipeline:
             # 6. do the work
             return await self.handlers[call.method](call)
 
-    def _call(self, request: OpenedRequest) -> Call | Refusal:
+    def _call(self, request: OpenedRequest, peer: str) -> Call | Refusal:
         # 2. find the method
         table = self.spec.method(request.method)
         if table is None or request.method not in self.handlers:
@@ -111,6 +116,12 @@ class Pipeline:
         )
         if isinstance(admission, Refusal):
             return admission
+        app_id = request.caller.app_id
+        limited = self.traffic.admit(
+            app_id, self.registry.limits(app_id), peer=peer, now=request.received_at
+        )
+        if limited:
+            return limited
         # 4. check the fields, all at once
         checked = table.check(request.biz)
         if checked.faults:

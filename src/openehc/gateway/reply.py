@@ -24,6 +24,9 @@ CODE_OF: Final = {
     Reason.APP_UNKNOWN: "1008",
     Reason.TERMINAL_UNKNOWN: "1009",
     Reason.NOT_GRANTED: "1010",
+    Reason.NETWORK_FORBIDDEN: "1010",
+    Reason.RATE_EXCEEDED: "3003",
+    Reason.QUOTA_USED: "3003",
     Reason.DIGEST_WRONG: "9003",
     Reason.UNDECRYPTABLE: "9007",
     Reason.TIMESTAMP_STALE: "9001",
@@ -65,6 +68,9 @@ CODE_OF: Final = {
 }
 
 DETAIL_OF: Final = {
+    Reason.NETWORK_FORBIDDEN: "来源地址不在应用登记的网段内",
+    Reason.RATE_EXCEEDED: "超过应用的每秒调用上限，请降低频率后重试",
+    Reason.QUOTA_USED: "超过应用当日的调用配额",
     Reason.NAME_CONFLICT: "该证件已用其他姓名注册，请核对证件或人工处理",
     Reason.CARD_CLOSED: "电子健康卡已注销",
     Reason.CARD_BLACKLISTED: "电子健康卡已列入黑名单",

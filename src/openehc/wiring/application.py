@@ -9,6 +9,7 @@ import logging.handlers
 from dataclasses import dataclass, field
 from typing import Any
 
+from openehc.console.public_list_page import PATH as PUBLIC_LIST
 from openehc.gateway.door import PATH, Door, Receive, Scope, Send
 from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
 from openehc.wiring.node import Node, start_node
@@ -63,6 +64,8 @@ class Application:
             await node.console(scope, receive, send)  # type: ignore[arg-type] # MutableMapping for dict
         elif scope["path"].startswith("/health/"):
             await self._health(scope["path"], send)
+        elif scope["path"] == PUBLIC_LIST:
+            await node.public_list(scope, receive, send)
         else:
             await node.page(scope, receive, send)
 

@@ -13,12 +13,14 @@ from openehc.codes.store import CodeStore
 from openehc.console.api.application import build_api
 from openehc.console.api.guards import COOKIE, SECURE_COOKIE
 from openehc.console.api.people import people_routers
+from openehc.console.api.public import PublicRoutes
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.people.approval_kinds import ApprovalKinds
 from openehc.storage.pool import Database
+from openehc.wiring.access_desk import access_routers, build_access_desk
 from openehc.wiring.console_audit import audit_routers
 from openehc.wiring.people import PeopleParts, build_people
 from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
@@ -43,6 +45,7 @@ class ConsoleParts:
     trail: AuditTrail
     local: Mapping[str, bytes]
     trust: TrustFolder
+    public: PublicRoutes
 
 
 def build_console(parts: ConsoleParts) -> FastAPI:
@@ -51,10 +54,18 @@ def build_console(parts: ConsoleParts) -> FastAPI:
     kinds = ApprovalKinds(merge_kinds(residents))
     people = build_people(people_parts(parts), approval_kinds=kinds)
     audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
-    routers = [*people_routers(people), *resident_routers(residents), *audit]
+    desk = build_access_desk(
+        parts.settings, parts.database, parts.trail, sealer=parts.keys.sealer, clock=parts.clock,
+        entropy=parts.entropy,
+    )  # fmt: skip
+    routers = [
+        *people_routers(people), *resident_routers(residents), *audit,
+        *access_routers(desk, parts.public),
+    ]  # fmt: skip
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies
+    app.state.access = desk
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
 

@@ -3,10 +3,10 @@
 import json
 import os
 import secrets
-import string
 from pathlib import Path
 from typing import Final
 
+from openehc.access.credentials import secret_of
 from openehc.access.numbers import parse_ehcin
 from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE
 from openehc.crypto.keyfile import KeyPurpose, create_key_file
@@ -21,15 +21,10 @@ FOLDER_MODE: Final = 0o711
 """The database server may run under its own user and has to pass through; every secret file is
 readable by its owner alone."""
 
-SECRET_LENGTH: Final = 32
-SECRET_ALPHABET: Final = string.ascii_letters + string.digits + "!#$%()*+,-./:;<=>?@[]^_{|}~"
-"""Printable without quotes, backslash, blank and `&`: only 8 characters of a secret become
-the message key, so each of them has to carry as much as it can (docs/security.md)."""
-
 
 def new_secret() -> str:
     """An application secret."""
-    return "".join(secrets.choice(SECRET_ALPHABET) for _ in range(SECRET_LENGTH))
+    return secret_of(SystemEntropy())
 
 
 def create_node(

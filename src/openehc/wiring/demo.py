@@ -16,6 +16,7 @@ from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.spec import load
 from openehc.wiring.creating import FOLDER_MODE, create_node, new_secret, write_private
+from openehc.wiring.demo_entries import describe_demo
 from openehc.wiring.demo_people import ADMINISTRATOR, console_users, demo_passwords
 from openehc.wiring.settings import FILE, Settings, read_settings
 
@@ -89,6 +90,10 @@ async def fill_registry(
     )  # fmt: skip
     await store.save_application(app)
     await store.save_terminal(Terminal(TERM_ID, institution, "门诊收费窗口1"))
+    await describe_demo(
+        store, institution, org_code=ORG_CODE, ehcin=EHCIN, app_name=app.app_name,
+        numbers=(EHCAPPID, TERM_ID),
+    )  # fmt: skip
     if guide_sample:
         await store.save_application(
             replace(app, app_id=GUIDE_APP_ID, secret=GUIDE_SECRET, app_name="指引附录样例应用",

@@ -8,14 +8,19 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from fastapi import FastAPI
 
+from openehc.access.public_list import PublicList
+from openehc.access.public_list_store import PublicListStore
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
-from openehc.access.store import CHANNEL, AccessStore
+from openehc.access.store import CHANNEL, AccessStore, changed_rows
+from openehc.access.traffic import Traffic
+from openehc.access.traffic_store import TrafficStore
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
@@ -27,7 +32,9 @@ from openehc.codes.authorise import AskConsent, DecideConsent, QueryConsent
 from openehc.codes.generate_code import GenerateCode
 from openehc.codes.store import CodeStore
 from openehc.codes.verify_code import VerifyCode
+from openehc.console.api.public import PublicRoutes
 from openehc.console.authorisation_page import AuthorisationPage
+from openehc.console.public_list_page import PublicListPage
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.port import CryptoModule
@@ -37,6 +44,7 @@ from openehc.gateway.calls import Handler
 from openehc.gateway.card_methods import CardMethods
 from openehc.gateway.code_methods import CodeMethods
 from openehc.gateway.door import Door
+from openehc.gateway.peer import PeerFinder
 from openehc.gateway.pipeline import Pipeline
 from openehc.gateway.request_log import RequestLog
 from openehc.gateway.usage_methods import UsageMethods
@@ -56,8 +64,10 @@ from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
+from openehc.wiring.traffic_flushing import keep_flushing
 from openehc.wiring.trust_folder import FOLDER as TRUST_FOLDER
 from openehc.wiring.trust_folder import TrustFolder
+from openehc.wiring.watching import keep_watching
 
 DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
 PHOTO_METHODS = frozenset({
@@ -86,9 +96,11 @@ class Node:
     change_card: ChangeCard
     door: Door
     page: AuthorisationPage
+    public_list: PublicListPage
     console: FastAPI
     trail: AuditTrail
     checkpoints: SignCheckpoints | None
+    traffic: Traffic
     request_log: RequestLog
     listener: Listener
     keys: KeyRing
@@ -102,6 +114,7 @@ class Node:
         for task in self.tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self.console.state.access.imports.stop()
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()
@@ -171,6 +184,8 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
+        asyncio.create_task(keep_watching(node.console.state.access)),
+        asyncio.create_task(keep_flushing(node.traffic, TrafficStore(node.database), base.clock)),
     ]
     if node.checkpoints:
         every = settings.checkpoint_seconds
@@ -211,12 +226,13 @@ async def _base(
 
 def _assemble(base: _Base) -> Node:
     settings, clock = base.settings, base.clock
+    traffic = Traffic(workers=settings.workers)
     verify = VerifyCode(
         store=base.codes, module=base.module, foreign=NoNetwork(), supplement=settings.supplement,
         own=settings.ehcin, legacy=dict(settings.legacy_channels),
     )  # fmt: skip
     change = ChangeCard(base.cards, base.entropy)
-    spec, request_log = load(), RequestLog()
+    spec, request_log, public = load(), RequestLog(), _public(base)
     trail = AuditTrail(base.database, base.entropy)
     pipeline = Pipeline(
         spec=spec,
@@ -225,6 +241,7 @@ def _assemble(base: _Base) -> Node:
         handlers=_handlers(base, verify, change),
         in_flight=InFlight(),
         clock=clock,
+        traffic=traffic,
     )
     return Node(
         settings=settings,
@@ -235,9 +252,11 @@ def _assemble(base: _Base) -> Node:
         codes=base.codes,
         module=base.module,
         change_card=change,
-        door=Door(pipeline, clock, request_log),
+        door=Door(pipeline, clock, request_log, PeerFinder(_networks(settings))),
+        traffic=traffic,
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
-        console=build_console(_console_parts(base, trail)),
+        public_list=PublicListPage(public),
+        console=build_console(_console_parts(base, trail, public)),
         trail=trail,
         checkpoints=checkpoints_of(settings, base.local, base.database, clock),
         request_log=request_log,
@@ -247,11 +266,17 @@ def _assemble(base: _Base) -> Node:
     )
 
 
-def _console_parts(base: _Base, trail: AuditTrail) -> ConsoleParts:
+def _public(base: _Base) -> PublicRoutes:
+    listed = PublicList(PublicListStore(base.database))
+    online_for = timedelta(hours=base.settings.online_hours)
+    return PublicRoutes(listed, load(), base.clock, online_for)
+
+
+def _console_parts(base: _Base, trail: AuditTrail, public: PublicRoutes) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,
-        keys=base.keys, trail=trail, trust=base.trust, local=base.local,
+        keys=base.keys, trail=trail, trust=base.trust, local=base.local, public=public,
     )  # fmt: skip
 
 
@@ -283,10 +308,21 @@ def _listener(base: _Base) -> Listener:
         await base.keys.renew_or_tell()  # first: the registers may be sealed under a new key
         registry.replace(await access.registers())
 
-    async def changed(channel: str, _payload: str) -> None:
+    async def changed(channel: str, payload: str) -> None:
         if channel == KEYS_CHANNEL:
             await base.keys.renew_or_tell()
-        else:
+            return
+        rows = changed_rows(payload)
+        if rows is None:
             await reload()
+            return
+        await base.keys.renew_or_tell()
+        table, keys = rows
+        registry.change(table, keys, await access.rows_of(table, keys))
 
     return Listener(base.dsn, [CHANNEL, KEYS_CHANNEL], changed, reload)
+
+
+def _networks(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The load balancers that are believed, as networks of one address each."""
+    return tuple(ip_network(address) for address in sorted(settings.proxies))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from openehc.access.store import secret_row
+from openehc.access.credentials import secret_row
 from openehc.cards.model import CardAccount, Resident
 from openehc.cards.store import photo_row, profile_row
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
@@ -48,6 +48,8 @@ SEALED: Final = (
                  sql.RESEAL_APPLICATION, secret_row, first=""),
     SealedColumn("users", "sealed_credentials", "login", sql.CREDENTIALS_UNDER_OTHERS,
                  sql.RESEAL_CREDENTIALS, credentials_row, first=""),
+    SealedColumn("applications", "sealed_previous", "app_id", sql.PREVIOUS_UNDER_OTHERS,
+                 sql.RESEAL_PREVIOUS, secret_row, first=""),
 )  # fmt: skip
 """Every sealed column of the database."""
 

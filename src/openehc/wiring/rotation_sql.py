@@ -134,17 +134,30 @@ update users set sealed_credentials = n.sealed
   from unnest($1::text[], $2::bytea[]) as n (key, sealed) where login = n.key
 """
 
+PREVIOUS_UNDER_OTHERS: Final = """
+select app_id, sealed_previous as sealed from applications
+ where app_id > $1 and substring(sealed_previous from 1 for 2) <> $2
+ order by app_id limit $3 for no key update
+"""
+
+RESEAL_PREVIOUS: Final = """
+update applications set sealed_previous = n.sealed
+  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
+"""
+
 SEALED_UNDER: Final = """
 select (select count(*) from cards where substring(sealed_profile from 1 for 2) = $1)
      + (select count(*) from card_photos where substring(sealed_photo from 1 for 2) = $1)
      + (select count(*) from card_history where substring(sealed_before from 1 for 2) = $1)
      + (select count(*) from applications where substring(sealed_secret from 1 for 2) = $1)
      + (select count(*) from users where substring(sealed_credentials from 1 for 2) = $1)
+     + (select count(*) from applications where substring(sealed_previous from 1 for 2) = $1)
 """
 
 ALL_SEALED: Final = """
 select (select count(*) from cards) + (select count(*) from card_photos)
-     + (select count(sealed_before) from card_history) + (select count(*) from applications)
+     + (select count(sealed_before) from card_history)
+     + (select count(sealed_secret) + count(sealed_previous) from applications)
      + (select count(*) from users)
 """
 

@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 
 import uvicorn
 
+from openehc.access.record_store import RecordStore
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.sealing import ProfileSealer
@@ -102,6 +103,24 @@ def require_fitting_schema_or_migrate(dsn: str) -> None:
     """Migrate forward; a database newer than the program is refused."""
     migrate(dsn)
     require_fitting_schema(dsn)
+
+
+def enter_ehcin(settings: Settings, dsn: str) -> None:
+    """Keep the node's number at its first start; raises WrongSettings when it changed since."""
+
+    async def run() -> str:
+        database = await Database.connect(dsn, size=1, name="openehc preparing")
+        try:
+            return await RecordStore(database).enter_ehcin(settings.ehcin)
+        finally:
+            await database.close()
+
+    entered = asyncio.run(run())
+    if entered != settings.ehcin:
+        raise WrongSettings(
+            f"node.ehcin is {settings.ehcin}, but this node was set up as {entered}: the EHCIN "
+            "is entered once and never changed (附录D.1); put it back, or make another node"
+        )
 
 
 def with_access_store(

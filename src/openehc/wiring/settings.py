@@ -10,6 +10,10 @@
     tls_certificate = "tls.pem"    # both or none; relative to the data folder
     tls_key = "tls.key"
 
+    [access]
+    node_name = "某市电子健康卡管理节点"  # erhc_system of 表7.1
+    online_hours = 24              # an application is online so long after its last success
+
     [messages]
     window_minutes = 15            # 0 lets any timestamp through; refused in production
 
@@ -71,11 +75,13 @@ FILE: Final = "node.toml"
 _SHORTEST_LIFE_SECONDS: Final = 10
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _LONGEST_CHECKPOINT_SECONDS: Final = 3600
+_MOST_ONLINE_HOURS: Final = 24 * 90
 _SECTIONS: Final = {
     "node": (
         "ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn", "tls_certificate",
         "tls_key",
     ),
+    "access": ("node_name", "online_hours"),
     "messages": ("window_minutes",),
     "crypto": (
         "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
@@ -114,6 +120,8 @@ class Settings:
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
     longest_life: timedelta = LONGEST_LIFE
+    node_name: str = ""
+    online_hours: int = 24
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
     checkpoint_seconds: float = 60.0
     checkpoint_file: Path | None = None
@@ -302,6 +310,13 @@ def _node_number(value: object) -> str:
     return parse_ehcin(_text(value))
 
 
+def _hours(value: object) -> int:
+    hours = _whole_number(value)
+    if not 1 <= hours <= _MOST_ONLINE_HOURS:
+        raise ValueError(f"1 to {_MOST_ONLINE_HOURS} hours are expected")
+    return hours
+
+
 _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "ehcin": _node_number,
     "mode": _mode,
@@ -311,6 +326,8 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "tls_key": _text,
     "dsn": _text,
     "owner_dsn": _text,
+    "node_name": _text,
+    "online_hours": _hours,
     "window_minutes": _window,
     "backend": _text,
     "proxy_key": _text,
@@ -339,4 +356,5 @@ _PLACES: Final = (
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
     "proxies", "gateway_addresses", "checkpoint_seconds",
+    "node_name", "online_hours",
 )  # fmt: skip

@@ -3,24 +3,31 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 import pytest
 
+from openehc.access.registry import Registry
+from openehc.envelope.client_side import Credentials
 from openehc.envelope.message import SignatureStyle
-from openehc.envelope.opening import SIZE_LIMIT, OpeningRules
+from openehc.envelope.opening import SIZE_LIMIT, OpeningRules, Unopened, open_request
 from openehc.envelope.profile import NATIONAL
 from openehc.kernel.refusal import Reason
 from tests.support.signed_requests import (
+    APPLICATION,
     BIZ,
     BROKEN,
     CLIENT,
     METHOD,
     NOW,
+    REGISTERS,
+    RULES,
     SIGNER,
     as_bytes,
     nested,
     opened,
     refusal_of,
+    registry,
     request,
     sealed_biz,
 )
@@ -259,3 +266,44 @@ def test_an_unknown_application_gets_no_signed_answer() -> None:
 
 def test_a_known_application_gets_a_signed_answer_even_when_refused() -> None:
     assert refusal_of(as_bytes(request(version="9"))).head.caller is not None
+
+
+NEWER: Final = replace(CLIENT, secret="A-newer-secret-of-this-application")
+
+
+def rotated(until: timedelta) -> Registry:
+    """The registers after a rotation; CLIENT's secret is the one before."""
+    app = replace(
+        APPLICATION, secret=NEWER.secret, previous_secret=CLIENT.secret, previous_until=NOW + until
+    )
+    return registry(replace(REGISTERS, applications=(app,)))
+
+
+@pytest.mark.parametrize("who", [CLIENT, NEWER], ids=["older", "newer"])
+def test_during_the_overlap_either_secret_opens_and_signs_its_own_reply(who: Credentials) -> None:
+    raw = as_bytes(request(who))
+
+    message = open_request(raw, callers=rotated(timedelta(hours=1)), rules=RULES, now=NOW)
+
+    assert message.caller.keys.secret == who.secret
+    assert message.head.caller is message.caller
+
+
+def test_after_the_overlap_the_older_secret_is_wrong() -> None:
+    with pytest.raises(Unopened) as refused:
+        open_request(as_bytes(request(CLIENT)), callers=rotated(timedelta()), rules=RULES, now=NOW)
+
+    assert refused.value.refusal.reason is Reason.DIGEST_WRONG
+    assert refused.value.head.caller is not None
+    assert refused.value.head.caller.keys.secret == NEWER.secret
+
+
+def test_a_third_secret_is_wrong_during_the_overlap() -> None:
+    third = replace(CLIENT, secret="Neither-the-one-nor-the-other-one")
+
+    with pytest.raises(Unopened) as refused:
+        open_request(
+            as_bytes(request(third)), callers=rotated(timedelta(hours=1)), rules=RULES, now=NOW
+        )
+
+    assert refused.value.refusal.reason is Reason.DIGEST_WRONG

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import uvicorn
 
 from openehc.gateway.direct_http import DirectProtocol
 from openehc.gateway.door import BODY_LIMIT
+from openehc.gateway.peer import Headers, PeerFinder
 from tests.support.waiting import until
 
 POST = b"POST /ehcService/gateway.do HTTP/1.1\r\nHost: a\r\n"
@@ -25,8 +27,14 @@ class Echo:
     came: list[bytes] = field(default_factory=list)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def reply_to(self, raw: bytes) -> bytes:
+    peers: list[str] = field(default_factory=list)
+
+    def peer_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
+        return PeerFinder((ip_network("127.0.0.0/8"),)).of(client, headers)
+
+    async def reply_to(self, raw: bytes, peer: str = "") -> bytes:
         self.came.append(raw)
+        self.peers.append(peer)
         await self.opened.wait()
         return raw * self.times
 
@@ -111,6 +119,21 @@ async def test_a_message_is_answered_and_the_connection_stays(running: Running) 
         assert await reader.readexactly(len(_answer(body))) == _answer(body)
 
     assert running.application.scopes == []
+    writer.close()
+
+
+async def test_each_of_two_messages_at_once_keeps_the_address_that_it_came_from(
+    running: Running,
+) -> None:
+    reader, writer = await running.connect()
+    running.door.opened.clear()
+    writer.write(
+        _post(b"1", b"X-Forwarded-For: 203.0.113.1") + _post(b"2", b"X-Forwarded-For: 203.0.113.2")
+    )
+    running.door.opened.set()
+    await reader.readexactly(2 * len(_answer(b"1")))
+
+    assert running.door.peers == ["203.0.113.1", "203.0.113.2"]
     writer.close()
 
 

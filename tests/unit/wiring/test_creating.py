@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from openehc.access.credentials import SECRET_ALPHABET, SECRET_LENGTH
 from openehc.access.numbers import WrongNumber
 from openehc.crypto.keyfile import KeyFileExists, KeyPurpose, open_key_file
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, is_public_test_key
 from openehc.wiring.creating import (
-    SECRET_ALPHABET,
-    SECRET_LENGTH,
     create_node,
     new_secret,
     write_private,

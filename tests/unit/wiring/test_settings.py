@@ -33,6 +33,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         public_url = "https://ehc.example.org/"
         passphrase_file = "secret"
         dsn = "postgresql:///ehc"
+        [access]
+        node_name = "示例管理节点"
+        online_hours = 48
         [messages]
         window_minutes = 2.5
         [codes]
@@ -53,6 +56,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.passphrase_file == tmp_path / "secret"
     assert settings.dsn == "postgresql:///ehc"
     assert settings.window == timedelta(minutes=2.5)
+    assert (settings.node_name, settings.online_hours) == ("示例管理节点", 48)
     assert settings.supplement.policy("010105") is SupplementPolicy.REQUIRE
     assert settings.supplement.policy("010101") is SupplementPolicy.OFF
     assert settings.legacy_channels == {"99010001001": "9902B0007"}
@@ -74,6 +78,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         (SMALLEST + "dsn = []\n", "node.dsn"),
         (SMALLEST + "passphrase_file = true\n", "node.passphrase_file"),
         (SMALLEST + "port = 80\n", "node.port"),
+        (SMALLEST + "[access]\nonline_hours = 0\n", "access.online_hours"),
+        (SMALLEST + "[access]\nonline_hours = true\n", "access.online_hours"),
         (SMALLEST + "[message]\n", "[message]"),
         ("codes = 1\n" + SMALLEST, "[codes]"),
         (SMALLEST + '[messages]\nwindow_minutes = "15"\n', "messages.window_minutes"),

@@ -1,0 +1,1 @@
+"""Bulk import of institutions and terminals from Excel workbooks and CSV files."""

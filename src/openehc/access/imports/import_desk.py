@@ -1,0 +1,79 @@
+"""Takes files in, one after the other, and carries the imports out beside the requests.
+
+Few may wait: an import costs CPU for seconds. Keeps the files in memory until their turn.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from openehc.access.imports.import_file import ImportFile
+from openehc.access.imports.model import ImportCommand, Job, JobState
+from openehc.access.imports.store import ImportStore
+from openehc.crypto.sm3 import sm3
+from openehc.kernel.clock import Clock
+from openehc.kernel.ids import Entropy
+from openehc.kernel.refusal import PlatformError, Reason, Refusal
+
+MOST_WAITING: Final = 4
+KEPT: Final = timedelta(days=30)
+_log: Final = logging.getLogger("openehc.console")
+
+
+@dataclass(slots=True)
+class ImportDesk:
+    """The imports of one worker."""
+
+    store: ImportStore
+    import_file: ImportFile
+    clock: Clock
+    entropy: Entropy
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    async def accept(self, command: ImportCommand) -> Job | Refusal:
+        """A new job, which runs from now on; OVERLOADED when too many wait."""
+        if len(self._tasks) >= MOST_WAITING:
+            return Refusal(
+                Reason.OVERLOADED, "正在进行的导入过多，请稍后再试", "too many imports wait"
+            )
+        now = self.clock.now()
+        await self.store.forget(before=now - KEPT)
+        job_id = UUID(bytes=self.entropy.bytes(16), version=4)
+        await self.store.open_job(job_id, command, digest=sm3(command.content), at=now)
+        task = asyncio.create_task(self._run(job_id, command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        job = await self.store.job(job_id)
+        if job is None:
+            raise LookupError("a job that was just opened is there")
+        return job
+
+    async def _run(self, job_id: UUID, command: ImportCommand) -> None:
+        async with self._turn:
+            try:
+                await self.import_file(job_id, command)
+            except Exception as trouble:  # noqa: BLE001 (the job has to end, whatever it was)
+                _log.error("import %s: %s", job_id, type(trouble).__name__)
+                await self._give_up(job_id)
+
+    async def _give_up(self, job_id: UUID) -> None:
+        problem = (
+            "系统繁忙，导入中断，请重新上传同一文件",
+            "interrupted; send the same file again",
+        )
+        try:
+            await self.store.set_state(
+                job_id, JobState.FAILED, problem=problem, at=self.clock.now()
+            )
+        except PlatformError:
+            _log.error("import %s could not be marked as failed", job_id)
+
+    async def stop(self) -> None:
+        """End what runs; the same file can be sent again."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

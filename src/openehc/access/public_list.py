@@ -1,0 +1,62 @@
+"""The public list of valid client software (材料二 2.4: 公示), kept some seconds in memory.
+
+Anybody may ask, so pages are kept: the list costs the database little however often it is
+asked for. Valid is what has a number, is active, and belongs to an active institution.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from openehc.access.public_list_store import PublicEntry, PublicListStore
+
+SECONDS: Final = 30
+MOST_PAGES: Final = 200
+PAGE_SIZE: Final = 50
+DEEPEST: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPage:
+    """One page, how many there are in all (up to 100,000), and when that was so."""
+
+    entries: tuple[PublicEntry, ...]
+    total: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class PublicList:
+    """Pages of the list; one instance for each worker."""
+
+    store: PublicListStore
+    _pages: dict[int, PublicPage] = field(default_factory=dict)
+    _total: int = 0
+    _counted_at: datetime | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def page(self, number: int, *, now: datetime) -> PublicPage:
+        """Page `number` (1 to 2,000), at most `SECONDS` old; raises DatabaseDown."""
+        async with self._turn:  # strangers share one connection to the database
+            kept = self._pages.get(number)
+            if kept and _fresh(kept.at, now):
+                return kept
+            return await self._read(number, now=now)
+
+    async def _read(self, number: int, *, now: datetime) -> PublicPage:
+        if self._counted_at is None or not _fresh(self._counted_at, now):
+            self._total = await self.store.total()
+            self._counted_at = now
+        offset = (number - 1) * PAGE_SIZE
+        if offset >= self._total:
+            return PublicPage((), self._total, now)
+        entries = await self.store.entries(limit=PAGE_SIZE, offset=offset)
+        if len(self._pages) >= MOST_PAGES:
+            self._pages.clear()
+        page = self._pages[number] = PublicPage(tuple(entries), self._total, now)
+        return page
+
+
+def _fresh(at: datetime, now: datetime) -> bool:
+    return timedelta() <= now - at < timedelta(seconds=SECONDS)

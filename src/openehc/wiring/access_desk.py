@@ -1,0 +1,77 @@
+"""Builds the use cases of access management for the console of one worker."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from openehc.access.act_on_record import ActOnRecord
+from openehc.access.apply import Apply
+from openehc.access.change_entry import ChangeEntry
+from openehc.access.change_standing import ChangeStanding
+from openehc.access.credentials import Secrets
+from openehc.access.decide import Decide
+from openehc.access.finding_store import FindingStore
+from openehc.access.handle_finding import HandleFinding
+from openehc.access.imports.import_desk import ImportDesk
+from openehc.access.imports.import_file import ImportFile
+from openehc.access.imports.store import ImportStore
+from openehc.access.kinds import INSTITUTIONS, MODULES, TERMINALS
+from openehc.access.limit_application import LimitApplication
+from openehc.access.manage_secret import ManageSecret
+from openehc.access.record_store import RecordStore
+from openehc.access.watch_software import WatchSoftware
+from openehc.audit.trail import AuditTrail
+from openehc.console.api.access_desk import AccessDesk
+from openehc.console.api.applications import ApplicationRoutes
+from openehc.console.api.findings import FindingRoutes
+from openehc.console.api.imports import ImportRoutes
+from openehc.console.api.public import PublicRoutes
+from openehc.console.api.registers import RegisterRoutes
+from openehc.crypto.sealing import ProfileSealer
+from openehc.kernel.clock import Clock
+from openehc.kernel.ids import Entropy
+from openehc.spec import load
+from openehc.storage.pool import Database
+from openehc.wiring.number_files import HttpsNumberFiles
+from openehc.wiring.settings import Settings
+
+
+def build_access_desk(
+    settings: Settings, database: Database, trail: AuditTrail, *, sealer: ProfileSealer,
+    clock: Clock, entropy: Entropy,
+) -> AccessDesk:  # fmt: skip
+    """All use cases over one database."""
+    records, spec = RecordStore(database), load()
+    act_on = ActOnRecord(trail, records)
+    secrets = Secrets(lambda: sealer, entropy)
+    findings = FindingStore(database)
+    handle_finding = HandleFinding(trail, findings, records)
+    imports = ImportStore(database)
+    import_file = ImportFile(imports, trail, clock, settings.ehcin)
+    node_name = settings.node_name or f"{settings.ehcin}管理节点"
+    return AccessDesk(
+        records=records,
+        apply=Apply(trail, records, spec, entropy),
+        decide=Decide(act_on, secrets, spec, settings.ehcin, node_name),
+        change_entry=ChangeEntry(act_on, spec),
+        change_standing=ChangeStanding(act_on, findings),
+        manage_secret=ManageSecret(act_on, secrets),
+        limit=LimitApplication(act_on, spec),
+        findings=findings,
+        handle_finding=handle_finding,
+        imports=ImportDesk(imports, import_file, clock, entropy),
+        watch=WatchSoftware(handle_finding, findings, HttpsNumberFiles()),
+        clock=clock,
+        online_for=timedelta(hours=settings.online_hours),
+    )
+
+
+def access_routers(desk: AccessDesk, public: PublicRoutes) -> list[APIRouter]:
+    """The routes of access management."""
+    return [
+        *(RegisterRoutes(desk, kind).router() for kind in (INSTITUTIONS, TERMINALS, MODULES)),
+        ApplicationRoutes(desk).router(),
+        FindingRoutes(desk).router(),
+        ImportRoutes(desk.imports).router(),
+        public.router(),
+    ]

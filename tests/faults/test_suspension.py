@@ -1,0 +1,103 @@
+"""A suspension by an operator reaches both workers within a second, and so does the way back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from time import perf_counter
+from typing import Final
+
+import httpx
+import pytest
+
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, TERMINALS, Kind
+from openehc.access.record import ActCommand, Record, Search
+from openehc.access.rules import Act
+from openehc.audit.model import Actor, ActorKind
+from openehc.audit.trail import AuditTrail
+from openehc.console.api.access_desk import AccessDesk
+from openehc.crypto.sealing import ProfileSealer
+from openehc.kernel.clock import SystemClock
+from openehc.kernel.ids import SystemEntropy
+from openehc.storage.listing import Listing
+from openehc.storage.pool import Database
+from openehc.wiring.access_desk import build_access_desk
+from openehc.wiring.settings import Settings
+from tests.support.client import VERIFY, GatewayClient
+from tests.support.messages import verification
+from tests.support.node import Processes
+
+BY: Final = Actor(ActorKind.USER, "province", "127.0.0.1")
+CONNECTIONS: Final = 8
+"""So many connections of which each may reach another worker."""
+
+
+@pytest.fixture
+async def desk(demo: Processes, plain_settings: Settings) -> AsyncIterator[AccessDesk]:
+    """The use cases over the demo's database, in this process."""
+    database = await Database.connect(demo.dsn, size=2, name="operator")
+    yield build_access_desk(
+        plain_settings, database, AuditTrail(database, SystemEntropy()),
+        sealer=ProfileSealer({1: b"k" * 16}, current=1), clock=SystemClock(),
+        entropy=SystemEntropy(),
+    )  # fmt: skip
+    await database.close()
+
+
+@pytest.fixture
+async def clients(demo: Processes) -> AsyncIterator[list[GatewayClient]]:
+    async with AsyncExitStack() as opened:
+        https = [
+            await opened.enter_async_context(demo.http(limits=httpx.Limits(max_connections=1)))
+            for _ in range(CONNECTIONS)
+        ]
+        yield [demo.client(http) for http in https]
+
+
+async def entry(desk: AccessDesk, kind: Kind, text: str) -> Record:
+    listing = Listing(order=f"r.{kind.key}", direction="asc", limit=1, offset=0)
+    found, _ = await desk.records.page(kind, Search(text=text), listing)
+    return found[0]
+
+
+async def act(desk: AccessDesk, record: Record, what: Act) -> Record:
+    command = ActCommand(
+        kind=record.kind, record_id=record.record_id, revision=record.revision, act=what, by=BY,
+        now=SystemClock().now(), reason="测试",
+    )  # fmt: skip
+    done = await desk.change_standing(command)
+    assert isinstance(done, Record), done
+    return done
+
+
+async def seconds_until(clients: list[GatewayClient], code: str) -> float:
+    """How long it takes until every connection gets this code."""
+    began = perf_counter()
+    while perf_counter() - began < 5:
+        replies = await asyncio.gather(*[one.call(VERIFY, verification("x")) for one in clients])
+        if {reply.code for reply in replies} == {code}:
+            return perf_counter() - began
+    return 5.0
+
+
+@pytest.mark.requirement("G1-7.2-4", "G2-B-5.1-15", "G2-B-5.1-26", "G1-6.4-7")
+@pytest.mark.parametrize(
+    ("kind", "name", "code"),
+    [(INSTITUTIONS, "org_code", "1010"), (APPLICATIONS, "ehcappid", "1010"),
+     (TERMINALS, "term_id", "1009")],
+    ids=["institution", "application", "terminal"],
+)  # fmt: skip
+async def test_a_suspension_is_followed_by_both_workers_within_a_second(
+    demo: Processes, desk: AccessDesk, clients: list[GatewayClient], kind: Kind, name: str,
+    code: str,
+) -> None:  # fmt: skip
+    record = await entry(desk, kind, demo.profile[name])
+
+    stopped = await act(desk, record, Act.SUSPEND)
+    try:
+        stopping = await seconds_until(clients, code)
+    finally:
+        await act(desk, stopped, Act.RESUME)
+    returning = await seconds_until(clients, "2002")
+
+    assert stopping < 1
+    assert returning < 1

@@ -1,0 +1,171 @@
+"""Reading uploaded workbooks: what is taken, what is refused, and what is wrong with a cell."""
+
+import io
+from collections.abc import Callable
+from datetime import date, datetime
+from time import perf_counter
+from typing import Any
+
+import openpyxl
+import pytest
+
+from openehc.access.entries import InstitutionEntry
+from openehc.access.imports.reading import Flawed, ReadFile, import_columns, read_file
+from openehc.access.imports.workbook import looks_like_formula
+from openehc.access.imports.writing import FailedRow, failed_workbook, template
+from openehc.access.kinds import INSTITUTIONS, TERMINALS
+from tests.support.entries import INSTITUTION
+from tests.support.workbooks import (
+    GOOD,
+    GOOD_TERMINALS,
+    REFUSED,
+    csv_text,
+    institution_rows,
+    saved,
+    xlsx,
+)
+
+
+def read(data: bytes, name: str = "a.xlsx", register: str = "institution") -> ReadFile:
+    file = read_file(register, name, data)
+    assert isinstance(file, ReadFile), file
+    return file
+
+
+@pytest.mark.parametrize(("name", "content", "word"), REFUSED.values(), ids=REFUSED)
+def test_a_file_that_is_refused_says_why(
+    name: str, content: Callable[[], bytes], word: str
+) -> None:
+    data = content()
+
+    began = perf_counter()
+    file = read_file("institution", name, data)
+
+    assert isinstance(file, Flawed)
+    assert word in file.zh
+    assert perf_counter() - began < 5
+
+
+def test_a_workbook_gives_its_entries() -> None:
+    file = read(GOOD)
+
+    assert [row.faults for row in file.rows] == [(), ()]
+    assert isinstance(file.rows[1].entry, InstitutionEntry)
+    assert (file.rows[1].number, file.rows[1].entry.org_name) == (3, "示例第1医院")
+    assert file.rows[1].entry.access_date == date(2026, 3, 1)
+
+
+def test_a_terminal_names_its_institution() -> None:
+    file = read(GOOD_TERMINALS, register="terminal")
+
+    assert {row.org_code for row in file.rows} == {"99019902000000000A1002"}
+    assert [row.faults for row in file.rows] == [(), ()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_csv_file_reads_like_the_workbook(encoding: str) -> None:
+    rows = institution_rows(2)
+
+    file = read(csv_text(INSTITUTIONS, rows).encode(encoding), "A.CSV")
+
+    assert [row.entry for row in file.rows] == [row.entry for row in read(GOOD).rows]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "word"),
+    [
+        ("org_name", "=1+1", "公式"),
+        ("org_name", "=cmd|' /C calc'!A0", "公式"),
+        ("org_name", "@SUM(A1)", "公式"),
+        ("org_name", "+cmd|'/C calc'!A0", "公式"),
+        ("org_name", None, "必填"),
+        ("org_name", "名" * 51, "50"),
+        ("org_name", "a\u202eb", "控制字符"),
+        ("org_name", True, "类型"),
+        ("org_name", datetime(2026, 3, 1), "类型"),  # noqa: DTZ001 (as Excel has it)
+        ("org_level", "031", "字典"),
+        ("org_property", "3", "字典"),
+        ("org_code", "123", "统一社会信用代码"),
+        ("org_code", 1.5, "类型"),
+        ("province_code", "35", "6位"),
+        ("city_code", "350200", "不在所属省份内"),
+        ("access_date", "soon", "日期"),
+        ("access_date", "2026-02-30", "日期"),
+        ("win_term_num", "many", "整数"),
+        ("win_term_num", -1, "0至"),
+    ],
+)
+def test_a_wrong_cell_is_named(column: str, value: Any, word: str) -> None:
+    file = read(xlsx(INSTITUTIONS, [{**INSTITUTION, column: value}]))
+
+    faults = file.rows[0].faults
+
+    assert [fault.field for fault in faults] == [column]
+    assert word in faults[0].zh
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "taken"),
+    [
+        ("org_level", "三级甲等", "032"), ("org_level", 32, "032"), ("org_property", 1, "1"),
+        ("province_code", 990000, "990000"), ("win_term_num", "12", 12),
+        ("access_date", "2026/03/01", date(2026, 3, 1)),
+        ("access_date", 20260301, date(2026, 3, 1)),
+        ("org_name", " 示例 ", "示例"),
+    ],
+)  # fmt: skip
+def test_what_people_mean_is_understood(column: str, value: Any, taken: Any) -> None:
+    file = read(xlsx(INSTITUTIONS, [{**INSTITUTION, column: value}]))
+
+    assert file.rows[0].faults == ()
+    assert getattr(file.rows[0].entry, column) == taken
+
+
+def test_the_same_row_twice_fails_the_second_time() -> None:
+    file = read(xlsx(INSTITUTIONS, [INSTITUTION, INSTITUTION]))
+
+    assert [len(row.faults) for row in file.rows] == [0, 1]
+    assert file.rows[1].faults[0].zh == "与第2行重复"
+
+
+@pytest.mark.parametrize("kind", [INSTITUTIONS, TERMINALS])
+def test_the_template_has_every_column_and_its_codes(kind: Any) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(template(kind)))
+
+    heading = [str(cell.value).rstrip("*") for cell in book.worksheets[0][1]]
+    assert heading == [column.title for column in import_columns(kind)]
+    codes = {row[1] for row in book["字典"].iter_rows(min_row=2, values_only=True)}
+    assert codes >= ({"032", "A100", "99"} if kind is INSTITUTIONS else set())
+
+
+def test_a_filled_template_is_read() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(template(INSTITUTIONS)))
+    row = [INSTITUTION.get(column.name) for column in import_columns(INSTITUTIONS)]
+    book.worksheets[0].append(row)
+
+    assert [one.faults for one in read(saved(book)).rows] == [()]
+
+
+def test_returned_rows_are_text_for_every_spreadsheet() -> None:
+    evil = '=HYPERLINK("http://example.org","x")'
+    failed = FailedRow(7, (evil, "x\x00\x01"), (("机构名称", evil, "不得填写公式"),))
+
+    book = openpyxl.load_workbook(io.BytesIO(failed_workbook(("机构名称", "机构等级"), [failed])))
+
+    cells = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert [cell.value for cell in book["原因"][2]] == ["7", "机构名称", evil, "不得填写公式"]
+
+
+def test_returned_rows_can_be_corrected_and_sent_again() -> None:
+    titles = [column.title for column in import_columns(INSTITUTIONS)]
+    shown = tuple(str(INSTITUTION.get(c.name) or "") for c in import_columns(INSTITUTIONS))
+
+    again = failed_workbook(titles, [FailedRow(7, shown, ())])
+
+    assert [row.faults for row in read(again).rows] == [()]
+
+
+@pytest.mark.parametrize("text", ["-1.5", "+8610", "示例", "a=b", "1-2"])
+def test_ordinary_text_is_no_formula(text: str) -> None:
+    assert not looks_like_formula(text)
