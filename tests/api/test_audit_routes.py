@@ -179,6 +179,22 @@ async def test_uses_and_issues_of_a_card_are_looked_up(
     assert [(look["action"], look["object_ref"]) for look in looks] == [("usage.search", ehcid)] * 2
 
 
+async def test_the_records_of_one_resident_hold_looks_by_people_too(
+    console: Console, card: dict[str, Any]
+) -> None:
+    province = await console.as_(Role.PROVINCE_OPERATOR)
+    path = f"/api/residents/{card['ehealth_card_id']}/records"
+
+    await _get(province, path)
+    second = await _get(province, path)
+
+    kinds = sorted((item["kind"], item["action"]) for item in second["items"])
+    assert kinds == [
+        ("console", "resident.records"), ("console", "resident.records"),
+        ("register", ""), ("verify", ""), ("verify", ""),
+    ]  # fmt: skip
+
+
 @pytest.mark.requirement("G1-6.7-1", "G2-B-5.1-34", "G2-B-5.1-35")
 async def test_use_and_issue_are_counted_as_they_are_now(
     console: Console, client: GatewayClient, card: dict[str, Any]

@@ -15,7 +15,7 @@ from openehc.audit.verify_trail import VerifyTrail
 from openehc.cards.usage_records import UsageRecords
 from openehc.cards.usage_store import UsageStore
 from openehc.console.api.audit_routes import AuditUse, audit_router
-from openehc.console.api.usage_routes import UsageUse, usage_router
+from openehc.console.api.usage_routes import UsageUse, resident_usage_router, usage_router
 from openehc.kernel.clock import Clock
 from openehc.storage.pool import Database
 from openehc.wiring.audit_key import SOURCES
@@ -34,4 +34,4 @@ def audit_routers(
         trail, clock,
     )  # fmt: skip
     usage = UsageUse(UsageRecords(UsageStore(database)), trail, clock)
-    return [audit_router(audit), usage_router(usage)]
+    return [audit_router(audit), usage_router(usage), resident_usage_router(usage)]

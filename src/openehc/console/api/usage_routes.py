@@ -19,6 +19,7 @@ from openehc.cards.usage_store import UsageQuery, UsageRecord
 from openehc.console.api.guards import needs
 from openehc.console.api.paging import Page, PageQuery, page_of
 from openehc.console.api.problems import problem_of
+from openehc.console.api.resident_models import CardId
 from openehc.kernel.clock import Clock, china_day
 from openehc.kernel.refusal import Refusal
 from openehc.people.model import Principal
@@ -63,6 +64,15 @@ class UsageListQuery(UsageFilters):
     sort: Annotated[str, Field(max_length=40)] = ""
 
 
+class ResidentUsageQuery(BaseModel):
+    """A page of one resident's uses; days are inclusive and in +08:00, the last 7 when absent."""
+
+    first_day: Day = None
+    last_day: Day = None
+    page: Annotated[int, Field(ge=1, le=100_000)] = 1
+    size: Annotated[int, Field(ge=1, le=200)] = 20
+
+
 class UsageCountQuery(UsageFilters):
     """Counts, told apart by one or more dimensions separated by commas."""
 
@@ -70,7 +80,7 @@ class UsageCountQuery(UsageFilters):
 
 
 class UsageAnswer(BaseModel):
-    """One use of a card."""
+    """One use of a card; of a look by a person on the platform, `action` says which."""
 
     at: datetime
     kind: str
@@ -88,6 +98,7 @@ class UsageAnswer(BaseModel):
     treatment_code: str
     office_code: str
     operator_id: str
+    action: str
 
 
 class UsageCountAnswer(BaseModel):
@@ -161,7 +172,37 @@ def usage_router(use: UsageUse) -> APIRouter:
     return router
 
 
+def resident_usage_router(use: UsageUse) -> APIRouter:
+    """The records of one resident, looks by people on the platform included."""
+    router = APIRouter(prefix="/residents", tags=["residents"])
+
+    @router.get("/{ehealth_card_id}/records", response_model=Page[UsageAnswer])
+    async def records(
+        ehealth_card_id: CardId,
+        asked: Annotated[ResidentUsageQuery, Query()],
+        who: Annotated[Principal, needs("residents.records")],
+    ) -> dict[str, Any]:
+        """Who used or looked at the card of one resident, newest first."""
+        query = PageQuery(asked.page, asked.size, NEWEST_FIRST)
+        listing = query.listing(sortable=SORTABLE, default=NEWEST_FIRST)
+        if isinstance(listing, Refusal):
+            raise problem_of(listing)
+        filters = UsageFilters(
+            first_day=asked.first_day, last_day=asked.last_day, ehcid=ehealth_card_id
+        )
+        await use.look("resident.records", filters, who=who)
+        meant = filters.query(who, today=china_day(use.clock.now()))
+        found = await use.records.of_resident(
+            bytes.fromhex(ehealth_card_id), query=meant, listing=listing
+        )
+        if isinstance(found, Refusal):
+            raise problem_of(found)
+        items = [_answer(record) for record in found.records]
+        return page_of(items, total=found.total, query=query)
+
+    return router
+
+
 def _answer(record: UsageRecord) -> UsageAnswer:
-    values = asdict(record)
-    values.pop("action")
-    return UsageAnswer(**values | {"ehcid": record.ehcid and record.ehcid.hex().upper()})
+    values = asdict(record) | {"ehcid": record.ehcid and record.ehcid.hex().upper()}
+    return UsageAnswer(**values)
