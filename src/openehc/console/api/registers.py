@@ -161,6 +161,11 @@ class RegisterRoutes:
             response_model=list[Change],
             summary="变更历史 / history",
         )
+        self._add_acts(router, one, view)
+        return router  # fmt: skip
+
+    def _add_acts(self, router: APIRouter, one: str, view: type[BaseModel]) -> None:
+        """The routes that change an entry's standing."""
         for act, summary in SAID.items():
             if act in self.kind.acts:
                 router.add_api_route(
@@ -178,7 +183,6 @@ class RegisterRoutes:
                 response_model=view,
                 summary="批准接入并分配编号 / approve",
             )
-        return router  # fmt: skip
 
     def needs(self, act: str) -> Any:  # noqa: ANN401 (what Depends gives)
         """The dependency of a route for this act."""
