@@ -66,7 +66,7 @@ async def test_imported_terminals_get_numbers_in_their_order(desk: Desk) -> None
     job = await imported(desk.province, "terminals", xlsx(TERMINALS, terminal_rows(3)))
 
     rows = await desk.node.rows("select serial_no, term_id from terminals order by term_id")
-    numbers = [row["term_id"] for row in rows if row["serial_no"]]
+    numbers = [row["term_id"] for row in rows if row["serial_no"].startswith("APOS")]
     assert figures(job) == (3, 3, 3, 0, 0)
     assert numbers == [f"9901A0001STMB{n:04d}" for n in (2, 3, 4)]  # STMB0001 is the demo's
 

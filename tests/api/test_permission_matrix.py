@@ -20,6 +20,7 @@ from tests.support.people import PeopleAtNode
 PUBLIC: Final = frozenset({
     "POST /api/session", "POST /api/session/challenge", "POST /api/session/certificate",
     "POST /api/session/gateway", "GET /api/captcha", "GET /api/captcha/{captcha_id}/audio",
+    "GET /api/public/applications",
 })  # fmt: skip
 """Open to everybody."""
 

@@ -57,7 +57,7 @@ class Door:
             )
             return
         try:
-            peer = self.peer_of(scope.get("client"), scope["headers"])
+            peer = self.peer_of(scope.get("client"), scope.get("headers", ()))
             reply = await self.reply_to(await _body(receive), peer)
         except BodyTooLarge:
             await _send(send, 200, self.too_large(), (b"connection", b"close"))

@@ -113,9 +113,12 @@ class ApplicationRoutes:
 
     def _approve(self, shared: RegisterRoutes) -> Callable[..., Any]:
         async def approve_application(
-            record_id: RecordId, approval: Approval, revision: Revision, response: Response,
             principal: Annotated[Principal, needs("applications.decide")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            approval: Approval,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             freshly_proved(principal)
             command = shared.command(Act.APPROVE, record_id, revision, principal, approval.reason)
             done = await self.desk.decide.approve(command, tested_on=approval.joint_test_on)
@@ -125,9 +128,12 @@ class ApplicationRoutes:
 
     def _rotate(self, shared: RegisterRoutes) -> Callable[..., Any]:
         async def rotate_secret(
-            record_id: RecordId, rotation: Rotation, revision: Revision, response: Response,
             principal: Annotated[Principal, needs("applications.credentials")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            rotation: Rotation,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             freshly_proved(principal)
             command = shared.command(Act.ROTATE, record_id, revision, principal, rotation.reason)
             overlap = timedelta(hours=rotation.overlap_hours)
@@ -138,9 +144,12 @@ class ApplicationRoutes:
 
     def _withdraw(self, shared: RegisterRoutes, act: Act) -> Callable[..., Any]:
         async def withdraw(
-            record_id: RecordId, why: Why, revision: Revision, response: Response,
             principal: Annotated[Principal, needs("applications.credentials")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            why: Why,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             freshly_proved(principal)
             command = shared.command(act, record_id, revision, principal, why.reason)
             manage = self.desk.manage_secret
@@ -152,9 +161,12 @@ class ApplicationRoutes:
 
     def _limit(self, shared: RegisterRoutes) -> Callable[..., Any]:
         async def limit_application(
-            record_id: RecordId, form: LimitsForm, revision: Revision, response: Response,
             principal: Annotated[Principal, needs("applications.grants")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            form: LimitsForm,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             command = shared.command(Act.LIMIT, record_id, revision, principal)
             wanted = Wanted(
                 grants=tuple(form.grants), rate_limit=form.rate_limit,
@@ -166,9 +178,12 @@ class ApplicationRoutes:
 
     def _accept(self, shared: RegisterRoutes) -> Callable[..., Any]:
         async def accept_report(
-            record_id: RecordId, why: Why, revision: Revision, response: Response,
             principal: Annotated[Principal, needs("applications.decide")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            why: Why,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             command = shared.command(Act.ACCEPT_REPORT, record_id, revision, principal, why.reason)
             return _plain(shared, await self.desk.limit.accept_report(command), principal, response)
 

@@ -169,7 +169,7 @@ class FindingRoutes:
 
     def _list(self) -> Callable[..., Any]:
         async def findings(
-            query: Annotated[FindingQuery, Depends()], principal: _Reader
+            principal: _Reader, query: Annotated[FindingQuery, Depends()]
         ) -> dict[str, Any]:
             listing = query.listing(sortable=SORTABLE, default="-id")
             if isinstance(listing, Refusal):
@@ -185,7 +185,7 @@ class FindingRoutes:
 
     def _show(self) -> Callable[..., Any]:
         async def finding(
-            finding_id: RecordId, response: Response, principal: _Reader
+            principal: _Reader, finding_id: RecordId, response: Response
         ) -> dict[str, Any]:
             reach = principal.actor.institution_id
             found = await self.desk.findings.find(finding_id, reach=reach)
@@ -195,7 +195,7 @@ class FindingRoutes:
 
     def _record(self) -> Callable[..., Any]:
         async def record_finding(
-            form: SeenForm, response: Response, principal: _Handler
+            principal: _Handler, form: SeenForm, response: Response
         ) -> dict[str, Any]:
             seen = Seen(
                 application_id=form.application_id, subject=form.subject.strip(),
@@ -209,9 +209,12 @@ class FindingRoutes:
 
     def _step(self, step: Step) -> Callable[..., Any]:
         async def take_step(
-            finding_id: RecordId, note: Note, revision: Revision, response: Response,
             principal: _Handler,
-        ) -> dict[str, Any]:  # fmt: skip
+            finding_id: RecordId,
+            note: Note,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             command = FindingCommand(
                 finding_id=finding_id, revision=revision, step=step, by=principal.actor,
                 now=self.desk.clock.now(), reason=note.reason.strip(),
@@ -231,7 +234,7 @@ class FindingRoutes:
 
     def _observe(self) -> Callable[..., Any]:
         async def observe_version(
-            record_id: RecordId, seen: VersionSeen, principal: _Handler
+            principal: _Handler, record_id: RecordId, seen: VersionSeen
         ) -> dict[str, Any] | None:
             record = await self._application(record_id, principal)
             found = await self.desk.watch.observe_version(
@@ -242,7 +245,7 @@ class FindingRoutes:
         return observe_version
 
     def _check(self) -> Callable[..., Any]:
-        async def check_number(record_id: RecordId, principal: _Handler) -> dict[str, Any]:
+        async def check_number(principal: _Handler, record_id: RecordId) -> dict[str, Any]:
             record = await self._application(record_id, principal)
             looked = await self.desk.watch.check_number_file(
                 record, by=principal.actor, now=self.desk.clock.now()

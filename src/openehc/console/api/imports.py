@@ -91,9 +91,7 @@ class ImportRoutes:
     def _template(self, kind: Kind) -> Callable[..., Any]:
         content = template(kind)
 
-        async def import_template(
-            principal: Annotated[Principal, self._needs(kind)],
-        ) -> Response:
+        async def import_template(principal: Annotated[Principal, self._needs(kind)]) -> Response:
             del principal
             return _workbook(content, f"{kind.name}-template.xlsx")
 
@@ -102,8 +100,8 @@ class ImportRoutes:
 
     def _accept(self, kind: Kind) -> Callable[..., Any]:
         async def import_file(
-            file: Annotated[UploadFile, File(description=".xlsx或.csv，至多16MiB、20000行")],
             principal: Annotated[Principal, self._needs(kind)],
+            file: Annotated[UploadFile, File(description=".xlsx或.csv，至多16MiB、20000行")],
             mode: Annotated[Mode, Form(description="check试导入、apply申请、approve直接批准")],
         ) -> dict[str, Any]:
             if mode is Mode.APPROVE and not principal.may(f"{PATH_OF[kind]}.decide"):
@@ -127,7 +125,7 @@ class ImportRoutes:
 
     def _job(self, kind: Kind) -> Callable[..., Any]:
         async def import_job(
-            job_id: UUID, principal: Annotated[Principal, self._needs(kind)]
+            principal: Annotated[Principal, self._needs(kind)], job_id: UUID
         ) -> dict[str, Any]:
             return _view(await self._found(kind, job_id, principal))
 
@@ -136,7 +134,7 @@ class ImportRoutes:
 
     def _failed(self, kind: Kind) -> Callable[..., Any]:
         async def failed_rows(
-            job_id: UUID, principal: Annotated[Principal, self._needs(kind)]
+            principal: Annotated[Principal, self._needs(kind)], job_id: UUID
         ) -> Response:
             await self._found(kind, job_id, principal)
             content = await self.desk.store.failed_rows(job_id)

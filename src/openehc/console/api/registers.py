@@ -161,6 +161,11 @@ class RegisterRoutes:
             response_model=list[Change],
             summary="变更历史 / history",
         )
+        self._add_acts(router, one, view)
+        return router  # fmt: skip
+
+    def _add_acts(self, router: APIRouter, one: str, view: type[BaseModel]) -> None:
+        """The routes that change an entry's standing."""
         for act, summary in SAID.items():
             if act in self.kind.acts:
                 router.add_api_route(
@@ -178,7 +183,6 @@ class RegisterRoutes:
                 response_model=view,
                 summary="批准接入并分配编号 / approve",
             )
-        return router  # fmt: skip
 
     def needs(self, act: str) -> Any:  # noqa: ANN401 (what Depends gives)
         """The dependency of a route for this act."""
@@ -215,8 +219,8 @@ class RegisterRoutes:
 
     def _list(self) -> Callable[..., Any]:
         async def entries(
-            query: Annotated[ListQuery, Depends()],
             principal: Annotated[Principal, self.needs("read")],
+            query: Annotated[ListQuery, Depends()],
         ) -> dict[str, Any]:
             columns = sortable(self.kind)
             listing = query.listing(sortable=columns, default="-id")
@@ -231,9 +235,10 @@ class RegisterRoutes:
 
     def _show(self) -> Callable[..., Any]:
         async def entry(
-            record_id: RecordId, response: Response,
             principal: Annotated[Principal, self.needs("read")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            response: Response,
+        ) -> dict[str, Any]:
             return self.shown(await self.found(record_id, principal), principal, response)
 
         return entry
@@ -247,7 +252,7 @@ class RegisterRoutes:
 
     def _history(self) -> Callable[..., Any]:
         async def history(
-            record_id: RecordId, principal: Annotated[Principal, self.needs("read")]
+            principal: Annotated[Principal, self.needs("read")], record_id: RecordId
         ) -> list[dict[str, Any]]:
             record = await self.found(record_id, principal)
             rows = await self.desk.records.history(self.kind, record.record_id)
@@ -266,9 +271,10 @@ class RegisterRoutes:
 
     def _apply(self, form_model: type[BaseModel]) -> Callable[..., Any]:
         async def apply(
-            form: BaseModel, response: Response,
             principal: Annotated[Principal, self.needs("apply")],
-        ) -> dict[str, Any]:  # fmt: skip
+            form: BaseModel,
+            response: Response,
+        ) -> dict[str, Any]:
             entry = entry_from(self.kind, form, institution_id=await self.institution(form))
             applied = await self.desk.apply(
                 self.kind, entry, by=principal.actor, now=self.desk.clock.now()
@@ -282,9 +288,12 @@ class RegisterRoutes:
 
     def _change(self, form_model: type[BaseModel]) -> Callable[..., Any]:
         async def change(
-            record_id: RecordId, form: BaseModel, revision: Revision, response: Response,
             principal: Annotated[Principal, self.needs("change")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            form: BaseModel,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             entry = entry_from(self.kind, form, institution_id=await self.institution(form))
             command = self.command(Act.CHANGE, record_id, revision, principal)
             changed = await self.desk.change_entry(command, entry)
@@ -296,9 +305,12 @@ class RegisterRoutes:
 
     def _act(self, act: Act) -> Callable[..., Any]:
         async def carry_out(
-            record_id: RecordId, why: Why, revision: Revision, response: Response,
             principal: Annotated[Principal, self.needs(PERMISSION_OF[act])],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            why: Why,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             if act in _DANGEROUS:
                 freshly_proved(principal)
             command = self.command(act, record_id, revision, principal, why.reason)
@@ -314,9 +326,12 @@ class RegisterRoutes:
 
     def _approve(self) -> Callable[..., Any]:
         async def approve(
-            record_id: RecordId, approval: Approval, revision: Revision, response: Response,
             principal: Annotated[Principal, self.needs("decide")],
-        ) -> dict[str, Any]:  # fmt: skip
+            record_id: RecordId,
+            approval: Approval,
+            revision: Revision,
+            response: Response,
+        ) -> dict[str, Any]:
             command = self.command(Act.APPROVE, record_id, revision, principal, approval.reason)
             done = await self.desk.decide.approve(command)
             if isinstance(done, Refusal):
