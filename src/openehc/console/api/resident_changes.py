@@ -22,7 +22,6 @@ from openehc.cards.change_card import (
 )
 from openehc.cards.model import BoundCard, Change
 from openehc.console.api.guards import freshly_proved, needs
-from openehc.console.api.if_match import Revision, etag
 from openehc.console.api.problems import Problem
 from openehc.console.api.resident_models import (
     CardBody,
@@ -33,6 +32,7 @@ from openehc.console.api.resident_models import (
     shown_account,
 )
 from openehc.console.api.residents import ResidentDesk, told
+from openehc.console.api.revisions import Revision, tag
 from openehc.kernel.clock import Clock, wire_time
 from openehc.kernel.refusal import Fault, Refusal
 from openehc.people.model import Principal
@@ -53,7 +53,7 @@ async def _saved(
     after = await desk.change(command, step)
     if isinstance(after, Refusal):
         raise told(after)
-    response.headers.update(etag(after.revision))
+    response.headers.update(tag(after.revision))
     return shown_account(after)
 
 

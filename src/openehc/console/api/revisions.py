@@ -1,4 +1,8 @@
-"""Optimistic locking over HTTP: If-Match carries the revision that the caller saw."""
+"""Optimistic locking over HTTP: If-Match carries the revision that the caller saw.
+
+Missing is 428 (RFC 6585), unreadable 400; whether it is still the present one is the use
+case's business, which answers 412.
+"""
 
 import re
 from typing import Annotated, Final
@@ -22,7 +26,8 @@ def _revision(
         )
     found = _TAG.fullmatch(if_match.strip())
     if found is None:
-        raise Problem(412, zh="If-Match不是版本号。", en="If-Match is no revision.")
+        raise Problem(400, zh='If-Match应为版本号，如"3"。',
+                      en='If-Match is a revision, like "3".')  # fmt: skip
     return int(found[1])
 
 
