@@ -55,7 +55,7 @@ async def test_every_answer_is_as_described(people: PeopleAtNode) -> None:
     def ask(case: Any) -> httpx.Response:
         return asyncio.run_coroutine_threadsafe(send(case), loop).result(timeout=30)
 
-    description = people.node.parts.console.openapi()
+    description = people.node.parts.console.api.openapi()
     wrong = await asyncio.to_thread(_answers_not_as_described, description, ask)
 
     assert wrong == {}

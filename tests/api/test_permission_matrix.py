@@ -63,7 +63,7 @@ async def accounts(people: PeopleAtNode) -> dict[Role, Account]:
 
 @pytest.fixture
 async def routes(people: PeopleAtNode) -> list[Route]:
-    found = routes_of(people.node.parts.console)
+    found = routes_of(people.node.parts.console.api)
     assert len(found) > 20
     return found
 
@@ -129,7 +129,7 @@ def unmarked(app: FastAPI) -> dict[str, list[str]]:
 
 
 async def test_every_route_is_guarded_or_on_a_list(people: PeopleAtNode) -> None:
-    assert unmarked(people.node.parts.console) == {"public": [], "own": []}
+    assert unmarked(people.node.parts.console.api) == {"public": [], "own": []}
 
 
 async def test_a_new_route_without_a_mark_is_noticed(people: PeopleAtNode) -> None:

@@ -94,6 +94,7 @@ class Application:
         settings, passphrase, dsn = factory.settings, factory.passphrase, factory.dsn
         if set(settings.roles) != {"crypto"}:
             self._node = await start_node(settings, passphrase, dsn)
+            _ = self._node.console.api  # made now, not while the first person waits
         if "crypto" in settings.roles:
             module = self._node.module if self._node else None
             self._proxy = await start_proxy(settings, passphrase, dsn, module=module)

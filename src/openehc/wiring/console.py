@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.datastructures import State
+from starlette.types import Receive, Scope, Send
 
 from openehc.access.registry import Registry
 from openehc.audit.trail import AuditTrail
 from openehc.cards.store import CardStore
 from openehc.codes.store import CodeStore
+from openehc.console.api.access_desk import AccessDesk
 from openehc.console.api.application import build_api
 from openehc.console.api.guards import COOKIE, SECURE_COOKIE
 from openehc.console.api.people import people_routers
@@ -48,16 +52,41 @@ class ConsoleParts:
     public: PublicRoutes
 
 
-def build_console(parts: ConsoleParts) -> FastAPI:
+class Console:
+    """The console of one worker as an ASGI application.
+
+    Describing a hundred routes takes a second, so the API is made when it is first asked
+    for: by a worker at its start, by a program that needs no API never.
+    """
+
+    def __init__(self, parts: ConsoleParts) -> None:
+        self._parts = parts
+        self.desk = build_access_desk(
+            parts.settings, parts.database, parts.trail, sealer=parts.keys.sealer,
+            clock=parts.clock, entropy=parts.entropy,
+        )  # fmt: skip
+
+    @cached_property
+    def api(self) -> FastAPI:
+        """The application with every router."""
+        return build_console(self._parts, self.desk)
+
+    @property
+    def state(self) -> State:
+        """What the routes find beside their use cases."""
+        return self.api.state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        await self.api(scope, receive, send)
+
+
+def build_console(parts: ConsoleParts, desk: AccessDesk) -> FastAPI:
     """The application with every router."""
     residents = resident_desk(parts)
     kinds = ApprovalKinds(merge_kinds(residents))
     people = build_people(people_parts(parts), approval_kinds=kinds)
     audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
-    desk = build_access_desk(
-        parts.settings, parts.database, parts.trail, sealer=parts.keys.sealer, clock=parts.clock,
-        entropy=parts.entropy,
-    )  # fmt: skip
     routers = [
         *people_routers(people), *resident_routers(residents), *audit,
         *access_routers(desk, parts.public),
@@ -65,7 +94,6 @@ def build_console(parts: ConsoleParts) -> FastAPI:
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
     app.state.proxies = parts.settings.proxies
-    app.state.access = desk
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app
 

@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from fastapi import FastAPI
-
 from openehc.access.public_list import PublicList
 from openehc.access.public_list_store import PublicListStore
 from openehc.access.registry import Registry
@@ -56,7 +54,7 @@ from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.pool import Database
 from openehc.wiring.audit_key import checkpoints_of
-from openehc.wiring.console import ConsoleParts, build_console
+from openehc.wiring.console import Console, ConsoleParts
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.foreign import NoNetwork
@@ -97,7 +95,7 @@ class Node:
     door: Door
     page: AuthorisationPage
     public_list: PublicListPage
-    console: FastAPI
+    console: Console
     trail: AuditTrail
     checkpoints: SignCheckpoints | None
     traffic: Traffic
@@ -114,7 +112,7 @@ class Node:
         for task in self.tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await self.console.state.access.imports.stop()
+        await self.console.desk.imports.stop()
         await self.listener.stop()
         await self.cards.close()
         await self.codes.close()
@@ -184,7 +182,7 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
-        asyncio.create_task(keep_watching(node.console.state.access)),
+        asyncio.create_task(keep_watching(node.console.desk)),
         asyncio.create_task(keep_flushing(node.traffic, TrafficStore(node.database), base.clock)),
     ]
     if node.checkpoints:
@@ -256,7 +254,7 @@ def _assemble(base: _Base) -> Node:
         traffic=traffic,
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
         public_list=PublicListPage(public),
-        console=build_console(_console_parts(base, trail, public)),
+        console=Console(_console_parts(base, trail, public)),
         trail=trail,
         checkpoints=checkpoints_of(settings, base.local, base.database, clock),
         request_log=request_log,
