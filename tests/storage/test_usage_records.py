@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final
 
+import msgspec
 import pytest
 
 from openehc.audit.model import (
@@ -35,7 +36,8 @@ async def _verify(
 ) -> None:
     fact = UsageFact(
         Kind.VERIFY, at=AT + timedelta(minutes=minutes), account=whom,
-        admission=replace(ADMISSION, app_id=app_id), purpose=Purpose("010101", "0300", "doctor-1"),
+        admission=msgspec.structs.replace(ADMISSION, app_id=app_id),
+        purpose=Purpose("010101", "0300", "doctor-1"),
     )  # fmt: skip
     await stores.codes.save_verification(fact, serial=None)
 

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -30,9 +31,17 @@ import pytest
 
 from openehc.storage.embedded import EmbeddedPostgres
 from openehc.storage.migrations import migrate
+from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
+from openehc.wiring.node import DAILY_TABLES
 
 _TEMPLATE: Final = "openehc_template"
+_COPYING: Final = "strategy file_copy"
+"""Without fsync files are copied three times as fast as blocks go through the log."""
+
+FIRST_DAY: Final = date(2026, 3, 2)
+"""The day on which the tests' clocks begin: the template has its partitions already."""
+
 _HASTY: Final = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -73,7 +82,7 @@ def postgres_dsn() -> Iterator[str]:
 def database_dsn(postgres_dsn: str) -> Iterator[str]:
     """A fresh copy of the template for this test module."""
     name = f"t_{secrets.token_hex(6)}"
-    _command(postgres_dsn, f"create database {name} template {_TEMPLATE}")
+    _command(postgres_dsn, f"create database {name} template {_TEMPLATE} {_COPYING}")
     yield _named(postgres_dsn, name)
     _command(postgres_dsn, f"drop database {name} with (force)")
 
@@ -86,7 +95,7 @@ async def database(postgres_dsn: str, database_dsn: str) -> AsyncIterator[Databa
     await handle.close()
     name = urlsplit(database_dsn).path[1:]
     await _run(postgres_dsn, f"drop database {name} with (force)")
-    await _run(postgres_dsn, f"create database {name} template {_TEMPLATE}")
+    await _run(postgres_dsn, f"create database {name} template {_TEMPLATE} {_COPYING}")
 
 
 @pytest.fixture
@@ -159,6 +168,13 @@ def _stop_when_alone(server: EmbeddedPostgres, *, shared: Path, users: int) -> N
 def _build_template(dsn: str) -> None:
     _command(dsn, f"create database {_TEMPLATE}")
     migrate(_named(dsn, _TEMPLATE))
+    asyncio.run(_make_days(_named(dsn, _TEMPLATE)))
+
+
+async def _make_days(dsn: str) -> None:
+    database = await Database.connect(dsn, size=1, name="template")
+    await ensure_day_partitions(database, DAILY_TABLES, today=FIRST_DAY)
+    await database.close()
 
 
 def _named(dsn: str, name: str) -> str:

@@ -6,6 +6,7 @@ Knows no user and no rule; what makes a password acceptable stands in `rules.py`
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -39,7 +40,7 @@ class PasswordVault:
         self._free = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
         self._inside = 0
-        self._dummy = _HASHER.hash("nobody's password")
+        self._dummy = _nobodys_hash()
 
     async def hashed(self, password: str) -> str:
         """The hash to keep; raises TooManySignIns."""
@@ -72,6 +73,12 @@ class PasswordVault:
                 yield
         finally:
             self._inside -= 1
+
+
+@cache
+def _nobodys_hash() -> str:
+    """What a password is compared with when the login names nobody; made once."""
+    return _HASHER.hash("nobody's password")
 
 
 def hash_now(password: str) -> str:
