@@ -93,7 +93,8 @@ async def test_a_header_counts_once(gateway: Gateway) -> None:
     first, replayed = await gateway.send(header), await gateway.send(header)
 
     assert (first.status_code, replayed.status_code) == (201, 401)
-    assert "nonce-used" in (await gateway.people.records("session.open"))[-1]["after"]
+    told = [record["after"] for record in await gateway.people.records("session.open")]
+    assert sum("nonce-used" in after for after in told) == 1  # of one moment, in any order
 
 
 async def test_only_a_gateways_address_is_believed(gateway: Gateway) -> None:
