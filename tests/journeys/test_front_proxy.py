@@ -175,6 +175,14 @@ async def test_a_node_that_was_revoked_gets_no_answer_a_second_later(standing: P
     assert (codes[-1], after.code) == ("2005", "2005")
     log = standing.proxy.output.read_text("utf-8")
     assert "the caller was revoked" in log or "may not call from this address" in log
+    sessions, refusals = [
+        (await asyncio.to_thread(
+            ehc, "audit", "search", "--action", action, "--data", str(standing.proxy.data)
+        )).output
+        for action in ("crypto.session", "crypto.refusal")
+    ]  # fmt: skip
+    assert "card  crypto.session  crypto-module  ok" in sessions
+    assert "caller_revoked" in refusals or "source_wrong" in refusals
 
 
 async def _codes_of_the_next_second(client: GatewayClient) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import uvicorn
 
+from openehc.audit.model import AuditEvent
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.remote.calls import Call
 from openehc.crypto.remote.connection import ProxyAddress
@@ -27,8 +28,12 @@ from openehc.proxy.allow_list import AllowList
 from openehc.proxy.answer_calls import AnswerCalls
 from openehc.proxy.model import ALL_CALLS, Caller, CallRecord
 from openehc.proxy.open_session import OpenSession
+from openehc.proxy.record_calls import Trail
+from openehc.proxy.record_refusals import RecordRefusals
+from openehc.proxy.record_sessions import RecordSessions
 from openehc.proxy.sessions import Sessions
 from openehc.wiring.proxy_node import computing_with
+from openehc.wiring.tls import ContextFactory
 
 ALLOWED_AT: Final = datetime(2026, 3, 1, tzinfo=UTC)
 HERE: Final = ("127.0.0.0/8", "::1/128")
@@ -48,6 +53,22 @@ class KeptRecords:
 
 
 @dataclass(slots=True)
+class KeptTrail:
+    """The audit trail of sessions and refusals in memory; `down` makes it fail."""
+
+    events: list[AuditEvent] = field(default_factory=list)
+    down: bool = False
+
+    async def record(self, event: AuditEvent) -> None:
+        if self.down:
+            raise DatabaseDown("the database is away")
+        self.events.append(event)
+
+    def of(self, action: str) -> list[AuditEvent]:
+        return [event for event in self.events if event.action == action]
+
+
+@dataclass(slots=True)
 class FrontProxy:
     """A running proxy; `callers` are on its list."""
 
@@ -56,6 +77,8 @@ class FrontProxy:
     allow_list: AllowList
     sessions: Sessions
     kept: KeptRecords
+    trail: KeptTrail
+    refusals: RecordRefusals
     callers: dict[str, Caller] = field(default_factory=dict)
 
     @property
@@ -94,36 +117,54 @@ def door_over(
     clock: Clock,
     key: Sm2PrivateKey,
     kept: KeptRecords,
+    trail: Trail | None = None,
     fresh: Callable[[], bool] = lambda: True,
 ) -> ProxyDoor:
     """The proxy's parts over `module`, nobody on its list yet."""
     allow_list, sessions, entropy = AllowList(), Sessions(), SystemEntropy()
+    trail = trail or KeptTrail()
     return ProxyDoor(
         allow_list=allow_list,
         open_session=OpenSession(
-            key, allow_list=allow_list, sessions=sessions, clock=clock, entropy=entropy
+            key,
+            allow_list=allow_list,
+            sessions=sessions,
+            clock=clock,
+            entropy=entropy,
+            recorder=RecordSessions(trail),
         ),
         answer_calls=AnswerCalls(allow_list, sessions, computing_with(module), kept, clock),
+        refusals=RecordRefusals(trail, clock, pause=0.05),
         fresh=fresh,
     )
 
 
 @asynccontextmanager
 async def front_proxy(
-    module: CryptoModule, *, clock: Clock | None = None
+    module: CryptoModule, *, clock: Clock | None = None, tls: ContextFactory | None = None
 ) -> AsyncIterator[FrontProxy]:
-    """A proxy over `module`, on a free port of 127.0.0.1."""
-    key, kept = Sm2PrivateKey.generate(), KeptRecords()
-    door = door_over(module, clock=clock or SystemClock(), key=key, kept=kept)
+    """A proxy over `module`, on a free port of 127.0.0.1; under TLS where that is told."""
+    key, kept, trail = Sm2PrivateKey.generate(), KeptRecords(), KeptTrail()
+    door = door_over(module, clock=clock or SystemClock(), key=key, kept=kept, trail=trail)
+    refusals = cast("RecordRefusals", door.refusals)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with _served(door, listening):
+        async with _served(door, listening, tls=tls):
             yield FrontProxy(
-                listening.getsockname()[1], key, door.allow_list, door.answer_calls.sessions, kept
+                listening.getsockname()[1],
+                key,
+                door.allow_list,
+                door.answer_calls.sessions,
+                kept,
+                trail,
+                refusals,
             )
+            await refusals.close()
 
 
 @asynccontextmanager
-async def _served(door: ProxyDoor, listening: socket.socket) -> AsyncIterator[None]:
+async def _served(
+    door: ProxyDoor, listening: socket.socket, *, tls: ContextFactory | None
+) -> AsyncIterator[None]:
     config = uvicorn.Config(
         cast("Any", door),
         http="httptools",
@@ -133,6 +174,7 @@ async def _served(door: ProxyDoor, listening: socket.socket) -> AsyncIterator[No
         log_config=None,
         log_level="error",
         proxy_headers=False,
+        ssl_context_factory=tls,
     )
     server = uvicorn.Server(config)
     config.load()

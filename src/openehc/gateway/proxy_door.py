@@ -1,7 +1,7 @@
 """The door of the front proxy: two paths, limits on size and time, one catch-all.
 
 Takes bytes from ASGI and gives bytes back. Who is refused learns a status and nothing
-else; why stands in the log.
+else; why stands in the log and in the audit trail.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from openehc.proxy.allow_list import AllowList
 from openehc.proxy.answer_calls import AnswerCalls
 from openehc.proxy.model import STATUS, Address, Denial, Reason
 from openehc.proxy.open_session import OpenSession
+from openehc.proxy.ports import RefusalRecorder
 from openehc.proxy.telling import TroubleLines
 
 PATHS: Final = frozenset({CALLS_PATH, SESSION_PATH})
@@ -42,6 +43,7 @@ class ProxyDoor:
     allow_list: AllowList
     open_session: OpenSession
     answer_calls: AnswerCalls
+    refusals: RefusalRecorder
     fresh: Callable[[], bool]
     """Whether no change of the allow-list can be missed at the moment."""
     trouble: TroubleLines = field(default_factory=TroubleLines)
@@ -60,6 +62,7 @@ class ProxyDoor:
             await _send(send, 200, answer)
             return
         self.trouble.tell_denial(answer, source=source)
+        self.refusals.note(answer, source=source)
         await _send(send, STATUS.get(answer.reason, _REFUSED), b"", (b"connection", b"close"))
 
     async def _answer(self, path: str, receive: Receive, source: Address | None) -> bytes | Denial:
@@ -72,7 +75,7 @@ class ProxyDoor:
             return Denial(Reason.TOO_LARGE)
         try:
             if path == SESSION_PATH:
-                return self.open_session(body, source=source)
+                return await self.open_session(body, source=source)
             return await self.answer_calls(body, source=source)
         except Exception as error:  # noqa: BLE001 (the one catch-all)
             place = "".join(traceback.format_tb(error.__traceback__))

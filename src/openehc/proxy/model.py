@@ -80,7 +80,7 @@ class Reason(Enum):
     SEAL_BROKEN = "the message was changed on its way"
     REPLAYED = "a message with this or a later counter came before"
     NOT_READY = "the allow-list is not loaded"
-    NOT_RECORDED = "the calls cannot be recorded, so they are not answered"
+    NOT_RECORDED = "it cannot be recorded, so it is not answered"
 
 
 @dataclass(frozen=True, slots=True)

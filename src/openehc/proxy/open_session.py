@@ -1,4 +1,7 @@
-"""Let a caller in: its key, its place, its clock, and that the hello is not an old one."""
+"""Let a caller in: its key, its place, its clock, and that the hello is not an old one.
+
+The welcome leaves only after the record of the session is durable, as with calls.
+"""
 
 from datetime import datetime
 
@@ -7,8 +10,10 @@ from openehc.crypto.remote.handshake import Greeting, HandshakeFailed, read_hell
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
+from openehc.kernel.refusal import PlatformError
 from openehc.proxy.allow_list import AllowList
 from openehc.proxy.model import Address, Caller, Denial, Reason
+from openehc.proxy.ports import SessionRecorder
 from openehc.proxy.rules import denial_of_caller, timely
 from openehc.proxy.sessions import LIFETIME_SECONDS, Sessions
 
@@ -18,7 +23,7 @@ class OpenSession:
 
     def __init__(
         self, key: Sm2PrivateKey, *, allow_list: AllowList, sessions: Sessions, clock: Clock,
-        entropy: Entropy,
+        entropy: Entropy, recorder: SessionRecorder,
     ) -> None:  # fmt: skip
         """`key` is what callers know the proxy by."""
         self._key = key
@@ -26,8 +31,9 @@ class OpenSession:
         self._sessions = sessions
         self._clock = clock
         self._entropy = entropy
+        self._recorder = recorder
 
-    def __call__(self, wire: bytes, *, source: Address) -> bytes | Denial:
+    async def __call__(self, wire: bytes, *, source: Address) -> bytes | Denial:
         """The welcome, or why there is none; the order is part of the protection."""
         now = self._clock.now()
         # 1. what costs nothing: shape, allow-list, address, clock
@@ -50,7 +56,12 @@ class OpenSession:
             )
         except HandshakeFailed as failed:
             return Denial(Reason.MALFORMED, caller.name, str(failed))
-        self._sessions.open(opened.keys, caller=caller.fingerprint, now=now)
+        # 5. the record, and only then the session
+        try:
+            await self._recorder.opened(caller.name, source=source, at=now)
+        except PlatformError as failure:
+            return Denial(Reason.NOT_RECORDED, caller.name, str(failure))
+        self._sessions.open(opened.keys, caller=caller.fingerprint, now=self._clock.now())
         return welcome
 
     def _known(

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from pathlib import Path
+from ssl import SSLError
 from typing import Final
 
 from openehc.crypto.module.frames import Dialect, MachineKeys
@@ -27,7 +28,7 @@ from openehc.crypto.module.sdf import (
     SdfSettings,
 )
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
-from openehc.crypto.remote.connection import ProxyAddress
+from openehc.crypto.remote.connection import ProxyAddress, trusting
 from openehc.crypto.remote.lane import Party
 from openehc.crypto.remote.module import ProxyCryptoModule
 from openehc.crypto.sm2 import KeyMalformed, Sm2PrivateKey, Sm2PublicKey
@@ -80,7 +81,8 @@ class KeyPlaces:
 class CryptoBackend:
     """A parsed setting: machines as (host, port), a library, a front proxy, or none of them.
 
-    `proxy_key` is the proxy's public key in hex; it is told even while another kind is used.
+    `proxy_key` is the proxy's public key in hex, `proxy_ca` the file whose authorities vouch for
+    its TLS; both are told even while another kind is used.
     """
 
     kind: Kind = Kind.SOFT
@@ -89,6 +91,7 @@ class CryptoBackend:
     places: KeyPlaces = field(default_factory=KeyPlaces)
     proxy: ProxyAddress | None = None
     proxy_key: str = ""
+    proxy_ca: Path | None = None
 
     @property
     def holds_no_keys_here(self) -> bool:
@@ -97,10 +100,25 @@ class CryptoBackend:
 
 
 def parse_backend(
-    text: str, places: Mapping[str, object] | None = None, *, proxy_key: str = ""
-) -> CryptoBackend:
+    text: str, places: Mapping[str, object] | None = None, *, proxy_key: str = "",
+    proxy_ca: Path | None = None,
+) -> CryptoBackend:  # fmt: skip
     """The backend that the setting names; raises `WrongBackend`."""
-    return replace(_parsed(text, places, proxy_key), proxy_key=proxy_key)
+    backend = replace(_parsed(text, places, proxy_key), proxy_key=proxy_key, proxy_ca=proxy_ca)
+    if backend.proxy is None or proxy_ca is None:
+        return backend
+    return replace(backend, proxy=_vouched(backend.proxy, proxy_ca))
+
+
+def _vouched(proxy: ProxyAddress, authorities: Path) -> ProxyAddress:
+    if not proxy.tls:
+        raise WrongBackend("crypto.proxy_ca is for a proxy with TLS: proxy:https://HOST:PORT")
+    try:
+        trusting(authorities)
+    except OSError as wrong:  # ssl.SSLError is one of them
+        why = "holds no certificate in PEM" if isinstance(wrong, SSLError) else wrong.strerror
+        raise WrongBackend(f"crypto.proxy_ca: {authorities}: {why}") from None
+    return replace(proxy, authorities=authorities)
 
 
 def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: str) -> CryptoBackend:

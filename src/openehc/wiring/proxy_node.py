@@ -27,6 +27,8 @@ from openehc.proxy.answer_calls import AnswerCalls, Computing
 from openehc.proxy.open_session import OpenSession
 from openehc.proxy.ports import Note
 from openehc.proxy.record_calls import RecordCalls
+from openehc.proxy.record_refusals import RecordRefusals
+from openehc.proxy.record_sessions import RecordSessions
 from openehc.proxy.sessions import Sessions
 from openehc.proxy.store import ProxyStore
 from openehc.proxy.telling import TroubleLines
@@ -52,6 +54,7 @@ class ProxyNode:
     database: Database
     watch: CryptoWatch
     recorder: RecordCalls
+    refusals: RecordRefusals
     trail: AuditTrail
     checkpoints: SignCheckpoints | None
     owns_module: bool
@@ -74,6 +77,7 @@ class ProxyNode:
             with suppress(asyncio.CancelledError):
                 await task
         await self.recorder.close()
+        await self.refusals.close()
         await self.trail.close()
         if self.checkpoints:
             await self.checkpoints.told()
@@ -113,7 +117,7 @@ def _assemble(
         AllowList(), Sessions(), SystemEntropy(), TroubleLines(),
     )  # fmt: skip
     trail = AuditTrail(database, entropy)
-    recorder = RecordCalls(trail)
+    recorder, refusals = RecordCalls(trail), RecordRefusals(trail, clock, trouble)
     watch = CryptoWatch(
         dsn, ProxyStore(database), MachineRoll(module, settings.crypto.machines),
         entropy=entropy, allow_list=allow_list,
@@ -122,17 +126,18 @@ def _assemble(
         allow_list=allow_list,
         open_session=OpenSession(
             proxy_key_of(keys), allow_list=allow_list, sessions=sessions, clock=clock,
-            entropy=entropy,
+            entropy=entropy, recorder=RecordSessions(trail),
         ),
         answer_calls=AnswerCalls(
             allow_list, sessions, computing_with(module), recorder, clock, trouble
         ),
+        refusals=refusals,
         fresh=watch.listening.is_set,
         trouble=trouble,
     )  # fmt: skip
     return ProxyNode(
         door=door, allow_list=allow_list, sessions=sessions, module=module, database=database,
-        watch=watch, recorder=recorder, trail=trail, owns_module=True,
+        watch=watch, recorder=recorder, refusals=refusals, trail=trail, owns_module=True,
         checkpoints=checkpoints_of(settings, keys.local, database, clock),
     )  # fmt: skip
 

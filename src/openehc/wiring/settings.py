@@ -20,6 +20,7 @@
     [crypto]
     backend = "soft"               # or "machine:HOST[:PORT][,HOST...]", "sdf:LIBRARY", "proxy:URL"
     proxy_key = "04..."            # the front proxy's public key: `ehc keys proxy show` there
+    proxy_ca = "ca.pem"            # who vouches for a proxy:https://...; the system's authorities
     safe_index = 104               # where a device keeps the keys: ask whoever filled them
     protect_index = 105
     key_type = "00A"
@@ -84,8 +85,8 @@ _SECTIONS: Final = {
     "access": ("node_name", "online_hours"),
     "messages": ("window_minutes",),
     "crypto": (
-        "backend", "proxy_key", "safe_index", "protect_index", "key_type", "encrypt_padding",
-        "decrypt_padding", "kek_index", "safe_under_kek", "protect_under_kek",
+        "backend", "proxy_key", "proxy_ca", "safe_index", "protect_index", "key_type",
+        "encrypt_padding", "decrypt_padding", "kek_index", "safe_under_kek", "protect_under_kek",
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
@@ -184,7 +185,9 @@ def read_settings(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (na
 
 def _backend(text: str, told: CryptoBackend) -> CryptoBackend:
     try:
-        return parse_backend(text, asdict(told.places), proxy_key=told.proxy_key)
+        return parse_backend(
+            text, asdict(told.places), proxy_key=told.proxy_key, proxy_ca=told.proxy_ca
+        )
     except WrongBackend as wrong:
         raise WrongSettings(str(wrong)) from None
 
@@ -226,10 +229,12 @@ def _converted(flat: dict[str, Any], path: Path) -> dict[str, Any]:
 def _crypto(read: dict[str, Any], path: Path) -> CryptoBackend:
     names = [place.name for place in fields(KeyPlaces)]
     places = {name: read[name] for name in names if name in read}
+    authorities = read.get("proxy_ca")
     try:
         return parse_backend(
-            read.get("backend", "soft"), places, proxy_key=read.get("proxy_key", "")
-        )
+            read.get("backend", "soft"), places, proxy_key=read.get("proxy_key", ""),
+            proxy_ca=path.parent.absolute() / authorities if authorities else None,
+        )  # fmt: skip
     except WrongBackend as wrong:
         raise WrongSettings(f"{path}: {wrong}") from None
 
@@ -331,6 +336,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "window_minutes": _window,
     "backend": _text,
     "proxy_key": _text,
+    "proxy_ca": _text,
     "safe_index": _whole_number,
     "protect_index": _whole_number,
     "key_type": _text,

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -17,70 +16,20 @@ from openehc.crypto.remote.calls import (
     MOST_CALLS,
     CheckValid,
     MakeValid,
-    Question,
     Text,
     read_answers,
     written,
 )
 from openehc.crypto.remote.connection import CALLS_PATH, SESSION_PATH
-from openehc.crypto.remote.handshake import LARGEST_HELLO, Opening, say_hello
-from openehc.crypto.remote.lane import Party, ProxyRefused
+from openehc.crypto.remote.handshake import LARGEST_HELLO
+from openehc.crypto.remote.lane import ProxyRefused
 from openehc.crypto.remote.module import ProxyCryptoModule
-from openehc.crypto.remote.session import SESSION_SIZE, SessionKeys
+from openehc.crypto.remote.session import SESSION_SIZE
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.clock import SetClock
-from openehc.kernel.ids import SystemEntropy
 from openehc.proxy.sessions import LIFETIME_SECONDS
-from tests.support.front_proxy import (
-    ALLOWED_AT,
-    FrontProxy,
-    KeptRecords,
-    door_over,
-    front_proxy,
-)
-
-VALID: Final = "92FD69141DFE1553A42251E2B0196148"
-ONE: Final[tuple[Question, ...]] = (CheckValid(VALID),)
-
-
-@dataclass(slots=True)
-class Wire:
-    """A caller who builds every message by hand."""
-
-    proxy: FrontProxy
-    http: httpx.AsyncClient
-    clock: SetClock
-    party: Party
-    keys: SessionKeys | None = field(default=None)
-
-    def hello(self, *, party: Party | None = None) -> Opening:
-        who = party or self.party
-        return say_hello(who.key, proxy=who.proxy, now=self.clock.now(), entropy=SystemEntropy())
-
-    async def post(self, path: str, body: bytes) -> httpx.Response:
-        return await self.http.post(path, content=body)
-
-    async def open(self) -> SessionKeys:
-        opening = self.hello()
-        answer = await self.post(SESSION_PATH, opening.wire)
-        self.keys = opening.complete(answer.content).keys
-        return self.keys
-
-    async def message(self, *, counter: int = 1, calls: tuple[Question, ...] = ONE) -> bytes:
-        keys = self.keys or await self.open()
-        return keys.sealed_message(written(calls), counter=counter, at=self.clock.now())
-
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    clock = SetClock(ALLOWED_AT)
-    async with (
-        front_proxy(SoftCryptoModule(PUBLIC_TEST_KEYS), clock=clock) as proxy,
-        httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{proxy.port}", trust_env=False, timeout=5
-        ) as http,
-    ):
-        yield Wire(proxy, http, clock, proxy.allow())
+from tests.support.front_proxy import ALLOWED_AT, KeptRecords, door_over
+from tests.support.proxy_wire import VALID, Wire
 
 
 def told(caplog: pytest.LogCaptureFixture) -> str:
@@ -281,7 +230,7 @@ class TestMessage:
         answer = await wire.post(CALLS_PATH, await wire.message())
 
         assert (answer.status_code, answer.content) == (503, b"")
-        assert "cannot be recorded, so they are not answered" in told(caplog)
+        assert "it cannot be recorded, so it is not answered" in told(caplog)
 
 
 async def test_nothing_is_answered_while_a_change_of_the_list_could_be_missed() -> None:

@@ -1,13 +1,16 @@
 """One HTTP/1.1 connection to the front proxy: one request, one answer, then the next.
 
-Just what `POST` with a body of known length needs; httptools reads the answers. Protects
-nothing: what is sent is sealed already. After an error the connection is of no use.
+Just what `POST` with a body of known length needs; httptools reads the answers. What is sent
+is sealed already; TLS around it, where the address says so, is checked all the same. After an
+error the connection is of no use.
 """
 
 import asyncio
 import os
 import ssl
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final, Self, cast
 from urllib.parse import urlsplit
 
@@ -31,11 +34,15 @@ class ProxyHungUp(ProxyUnreachable):
 
 @dataclass(frozen=True, slots=True)
 class ProxyAddress:
-    """Where the front proxy listens, as the setting names it."""
+    """Where the front proxy listens, as the setting names it.
+
+    `authorities` holds in PEM whose certificates are trusted, None is the system's.
+    """
 
     host: str
     port: int
     tls: bool = False
+    authorities: Path | None = None
 
     @classmethod
     def of(cls, url: str) -> Self:
@@ -160,17 +167,32 @@ class ProxyConnection(asyncio.Protocol):
             self._waiting.set_exception(error)
 
 
+@cache
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """TLS 1.2 and later with whoever shows a certificate of these authorities for its address.
+
+    Read once: a node that shall trust others is started again. Raises OSError for a file that
+    cannot be read or holds no certificate.
+    """
+    context = ssl.create_default_context(cafile=authorities)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 async def connected(address: ProxyAddress, *, seconds: float) -> ProxyConnection:
     """A new connection; raises `ProxyUnreachable` when it does not stand after `seconds`."""
     loop = asyncio.get_running_loop()
-    tls = ssl.create_default_context() if address.tls else None
     try:
+        tls = trusting(address.authorities) if address.tls else None
         async with asyncio.timeout(seconds):
             _, connection = await loop.create_connection(
                 lambda: ProxyConnection(address), address.host, address.port, ssl=tls
             )
     except TimeoutError:
         raise ProxyUnreachable(f"the front proxy took no connection within {seconds} s") from None
+    except ssl.SSLCertVerificationError as error:
+        why = error.verify_message
+        raise ProxyUnreachable(f"the front proxy's certificate is refused: {why}") from None
     except ssl.SSLError as error:
         raise ProxyUnreachable(f"no TLS with the front proxy: {error.reason}") from None
     except OSError as error:
