@@ -46,8 +46,8 @@ async def limits(desk: Desk, app: dict[str, Any], **wanted: Any) -> dict[str, An
     return dict(answer.json())
 
 
-def client_of(desk: Desk, credentials: dict[str, str]) -> GatewayClient:
-    term_id = desk.node.client().who.term_id
+def client_of(desk: Desk, credentials: dict[str, str], *, term_id: str = "") -> GatewayClient:
+    term_id = term_id or desk.node.client().who.term_id
     who = Credentials(credentials["app_id"], credentials["app_secret"], term_id)
     return GatewayClient(desk.node.http, who, desk.node.clock)
 
@@ -261,6 +261,25 @@ async def test_stopped_software_is_refused_within_a_second(
     back = {"suspend": "resume", "blacklist": "restore"}.get(act)
     if back:
         await desk.done("applications", stopped, back)
+        await settles(client, REGISTERED)
+
+
+@pytest.mark.requirement("G2-B-5.1-22", "G2-B-5.1-26")
+@pytest.mark.parametrize(
+    ("stop", "back"), [("suspend", "resume"), ("blacklist", "restore"), ("exit", None)]
+)
+async def test_a_stopped_terminal_is_refused_within_a_second(
+    desk: Desk, app: dict[str, Any], stop: str, back: str | None
+) -> None:
+    terminal = await desk.approved("terminals")
+    client = client_of(desk, app["credentials"], term_id=terminal["term_id"])
+    await settles(client, REGISTERED)
+
+    stopped = await desk.done("terminals", terminal, stop)
+    await settles(client, "1009")
+
+    if back:
+        await desk.done("terminals", stopped, back)
         await settles(client, REGISTERED)
 
 
