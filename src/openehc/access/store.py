@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from openehc.access import sql
+from openehc.access.contacts import Contacts
 from openehc.access.credentials import secret_row
 from openehc.access.entries import Entry, ModuleEntry
-from openehc.access.kinds import MODULES, Kind
+from openehc.access.kinds import APPLICATIONS, MODULES, Kind
 from openehc.access.model import NO_LIMITS, Application, Institution, Limits, Standing, Terminal
 from openehc.access.numbers import counter_of
 from openehc.access.record_store import stored
@@ -111,6 +112,10 @@ class AccessStore:
     async def describe(self, kind: Kind, number: str, entry: Entry) -> None:
         """Complete what a program registered in short, unless somebody changed it since."""
         values = stored(entry)
+        if kind is APPLICATIONS:
+            app_id = await self._database.fetchval(sql.APP_ID_OF_NUMBER, number)
+            contacts = Contacts(lambda: self._sealer, self._entropy)
+            values = contacts.columns(values, app_id=app_id, present={})
         await self._database.execute(
             sql.describe_statement(kind, tuple(values)), number, *values.values()
         )

@@ -8,6 +8,7 @@ from openehc.access.act_on_record import ActOnRecord
 from openehc.access.apply import Apply
 from openehc.access.change_entry import ChangeEntry
 from openehc.access.change_standing import ChangeStanding
+from openehc.access.contacts import Contacts
 from openehc.access.credentials import Secrets
 from openehc.access.decide import Decide
 from openehc.access.end_connection import EXITS, EndConnection, exit_faults
@@ -43,7 +44,8 @@ def build_access_desk(
     clock: Clock, entropy: Entropy,
 ) -> AccessDesk:  # fmt: skip
     """All use cases over one database."""
-    records, spec = RecordStore(database), load()
+    contacts = Contacts(lambda: sealer, entropy)
+    records, spec = RecordStore(database, contacts), load()
     act_on = ActOnRecord(trail, records)
     secrets = Secrets(lambda: sealer, entropy)
     findings = FindingStore(database)
