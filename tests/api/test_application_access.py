@@ -1,5 +1,6 @@
 """Client software at the gateway: its secrets, grants and limits, and what stops it."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final
@@ -296,3 +297,14 @@ async def test_software_of_a_suspended_institution_is_refused_and_comes_back(
 
     await settles(client, REGISTERED)
     assert (shown["standing"], shown["works"], shown["online_statuses"]) == ("active", False, "3")
+
+
+async def test_nobody_chooses_the_app_id_of_an_application(desk: Desk) -> None:
+    await desk.hospital()
+    form = dict(APPLICATION)
+
+    chosen = await desk.province.post("/api/applications", json={**form, "app_id": "console"})
+    made = await desk.applied("applications")
+
+    assert (chosen.status_code, chosen.json()["errors"][0]["field"]) == (422, "app_id")
+    assert re.fullmatch("[a-z2-9]{18}", made["app_id"])

@@ -13,6 +13,7 @@ from openehc.access.record_store import RecordStore
 from openehc.access.store import CHANNEL
 from openehc.crypto.sm4 import SealBroken
 from openehc.spec import load
+from openehc.storage.errors import StatementRefused
 from openehc.storage.listing import Listing
 from openehc.storage.notify import Listener
 from openehc.wiring.demo import EHCAPPID, ORG_CODE, TERM_ID, DemoRegistry, fill_registry
@@ -177,3 +178,11 @@ async def test_history_is_not_rewritten_though_it_can_be_sealed_anew(
 
     with pytest.raises(Exception, match="42501"):
         await stores.database.execute(change)
+
+
+@pytest.mark.parametrize("name", ["console", "openehc"])
+async def test_no_application_has_the_name_of_the_platform_itself(
+    stores: Stores, app: Application, name: str
+) -> None:
+    with pytest.raises(StatementRefused):
+        await stores.access.save_application(replace(app, app_id=name, ehcappid="E-2"))

@@ -34,17 +34,20 @@ class AccessStore:
         self._sealer = sealer
         self._entropy = entropy
         self._opened: dict[tuple[str, bytes], str] = {}
+        self.rows_read = 0
+        """How many rows `registers` has made ready since it was called."""
 
     async def registers(self) -> Registers:
         """Everything that is registered now and has a number."""
+        self.rows_read = 0
         async with self._database.transaction() as connection:
             institutions = await connection.fetch(sql.LOAD_INSTITUTIONS)
             applications = await connection.fetch(sql.LOAD_APPLICATIONS)
             terminals = await connection.fetch(sql.LOAD_TERMINALS)
         read = Registers(
-            institutions=await _each(institutions, _institution),
-            applications=await _each(applications, self._application),
-            terminals=await _each(terminals, _terminal),
+            institutions=await self._each(institutions, _institution),
+            applications=await self._each(applications, self._application),
+            terminals=await self._each(terminals, _terminal),
         )
         present = {(row["app_id"], row["sealed_secret"]) for row in applications}
         self._opened = {key: text for key, text in self._opened.items() if key in present}
@@ -54,10 +57,19 @@ class AccessStore:
         """Those rows of one table that are there; raises KeyError for another table."""
         rows = await self._database.fetch(sql.LOAD_SOME[table], list(keys))
         if table == "institutions":
-            return Registers(institutions=await _each(rows, _institution))
+            return Registers(institutions=await self._each(rows, _institution))
         if table == "terminals":
-            return Registers(terminals=await _each(rows, _terminal))
-        return Registers(applications=await _each(rows, self._application))
+            return Registers(terminals=await self._each(rows, _terminal))
+        return Registers(applications=await self._each(rows, self._application))
+
+    async def _each(self, rows: Sequence[Any], made: Callable[[Any], Loaded]) -> tuple[Loaded, ...]:
+        """What `made` makes of each row; lets others work between, since a register can be long."""
+        loaded: list[Loaded] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            loaded += [made(row) for row in rows[start : start + _AT_ONCE]]
+            self.rows_read += len(rows[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        return tuple(loaded)
 
     def _application(self, row: Any) -> Application:  # noqa: ANN401 (a row of the driver)
         app_id = row["app_id"]
@@ -134,15 +146,6 @@ async def _count(connection: Transaction, number: str) -> None:
     parts = counter_of(number)
     if parts:
         await connection.execute(sql.NUMBER_IN_USE, *parts)
-
-
-async def _each(rows: Sequence[Any], made: Callable[[Any], Loaded]) -> tuple[Loaded, ...]:
-    """What `made` makes of each row; lets others work between, since a register can be long."""
-    loaded: list[Loaded] = []
-    for start in range(0, len(rows), _AT_ONCE):
-        loaded += [made(row) for row in rows[start : start + _AT_ONCE]]
-        await asyncio.sleep(0)
-    return tuple(loaded)
 
 
 def _limits(row: Any) -> Limits:  # noqa: ANN401 (a row of the driver)

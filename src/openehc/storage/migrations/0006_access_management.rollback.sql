@@ -45,7 +45,7 @@ alter table applications
     drop constraint applications_numbered, drop constraint applications_standing_check,
     add constraint applications_standing_check check (standing in ('active', 'suspended')),
     alter column ehcappid set not null, alter column sealed_secret set not null,
-    drop constraint applications_previous_secret,
+    drop constraint applications_previous_secret, drop constraint applications_own_name,
     drop column application_id, drop column app_version, drop column app_category, drop column app_package,
     drop column dev_unit, drop column use_unit, drop column use_unit_type, drop column sealed_contact,
     drop column copyright_no, drop column icp_no,

@@ -90,6 +90,8 @@ alter table applications
     add column allowed_networks cidr[] not null default '{}',
     add column revision int not null default 1,
     add column changed_at timestamptz not null default now(),
+    -- these names stand for the platform itself in history, facts and audit records
+    add constraint applications_own_name check (app_id not in ('console', 'openehc')),
     add constraint applications_previous_secret check ((sealed_previous is null) = (previous_until is null));
 create index applications_name on applications (app_name, application_id);
 create index applications_institution on applications (institution_id, application_id);
