@@ -1,5 +1,6 @@
 """Client software at the gateway: its secrets, grants and limits, and what stops it."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final
@@ -46,8 +47,8 @@ async def limits(desk: Desk, app: dict[str, Any], **wanted: Any) -> dict[str, An
     return dict(answer.json())
 
 
-def client_of(desk: Desk, credentials: dict[str, str]) -> GatewayClient:
-    term_id = desk.node.client().who.term_id
+def client_of(desk: Desk, credentials: dict[str, str], *, term_id: str = "") -> GatewayClient:
+    term_id = term_id or desk.node.client().who.term_id
     who = Credentials(credentials["app_id"], credentials["app_secret"], term_id)
     return GatewayClient(desk.node.http, who, desk.node.clock)
 
@@ -264,6 +265,25 @@ async def test_stopped_software_is_refused_within_a_second(
         await settles(client, REGISTERED)
 
 
+@pytest.mark.requirement("G2-B-5.1-22", "G2-B-5.1-26")
+@pytest.mark.parametrize(
+    ("stop", "back"), [("suspend", "resume"), ("blacklist", "restore"), ("exit", None)]
+)
+async def test_a_stopped_terminal_is_refused_within_a_second(
+    desk: Desk, app: dict[str, Any], stop: str, back: str | None
+) -> None:
+    terminal = await desk.approved("terminals")
+    client = client_of(desk, app["credentials"], term_id=terminal["term_id"])
+    await settles(client, REGISTERED)
+
+    stopped = await desk.done("terminals", terminal, stop)
+    await settles(client, "1009")
+
+    if back:
+        await desk.done("terminals", stopped, back)
+        await settles(client, REGISTERED)
+
+
 async def test_software_of_a_suspended_institution_is_refused_and_comes_back(
     desk: Desk, app: dict[str, Any]
 ) -> None:
@@ -277,3 +297,14 @@ async def test_software_of_a_suspended_institution_is_refused_and_comes_back(
 
     await settles(client, REGISTERED)
     assert (shown["standing"], shown["works"], shown["online_statuses"]) == ("active", False, "3")
+
+
+async def test_nobody_chooses_the_app_id_of_an_application(desk: Desk) -> None:
+    await desk.hospital()
+    form = dict(APPLICATION)
+
+    chosen = await desk.province.post("/api/applications", json={**form, "app_id": "console"})
+    made = await desk.applied("applications")
+
+    assert (chosen.status_code, chosen.json()["errors"][0]["field"]) == (422, "app_id")
+    assert re.fullmatch("[a-z2-9]{18}", made["app_id"])

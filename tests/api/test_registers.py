@@ -177,6 +177,22 @@ async def test_an_institution_goes_through_all_its_standings(desk: Desk) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("register", ["terminals", "modules", "applications"])
+async def test_what_is_black_listed_comes_back_only_by_a_restoration(
+    desk: Desk, register: str
+) -> None:
+    await desk.hospital()
+    entry = await desk.approved(register)
+
+    listed = await desk.done(register, entry, "blacklist")
+    resumed = await desk.act(register, listed, "resume")
+    restored = await desk.done(register, listed, "restore")
+
+    assert (listed["standing"], listed["works"]) == ("blacklisted", False)
+    assert (resumed.status_code, resumed.json()["reason"]) == (409, "state_forbids")
+    assert (restored["standing"], restored["works"]) == ("active", True)
+
+
 @pytest.mark.requirement("G2-B-5.1-26", "G2-B-5.1-21")
 @pytest.mark.parametrize("register", ["terminals", "modules", "applications"])
 async def test_what_has_left_does_not_come_back(desk: Desk, register: str) -> None:

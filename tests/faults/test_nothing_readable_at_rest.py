@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
+from openehc.console.api.guards import CSRF_HEADER
+from openehc.wiring.demo import ORG_CODE
 from tests.support.client import ALTERINFO, ALTERLINK, AUTHURL, REGISTER, VERIFY, GatewayClient
+from tests.support.entries import APPLICATION, if_match
 from tests.support.messages import Person, alteration, authorisation, registration, verification
 from tests.support.node import Processes
 from tests.support.waiting import until
@@ -15,6 +18,16 @@ ADDRESS = "示例省示例市不存在路404号"
 WORK_UNIT = "虚构第一机械厂"
 CARD_NO = "JZK-7719-0042"
 NEW_PHONE = "19977778888"
+
+
+CONTACT = {
+    "use_unit_people": "联络样本", "use_unit_phone": "19955550001",
+    "use_unit_mail": "contact-one@example.org",
+}  # fmt: skip
+NEW_CONTACT = {
+    "use_unit_people": "接替样本", "use_unit_phone": "19955550002",
+    "use_unit_mail": "contact-two@example.org",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +60,14 @@ async def stay(demo: Processes) -> Stay:
         await _change_and_use(client, card["ehealth_card_id"], card["ehealth_code"])
         await client.call(REGISTER, registration(person.named("冒名样本"), user_sex="2"))
         await client.call(REGISTER, registration(person, mobile_phone=f"{NEW_PHONE}x"))
+    await _software_with_contacts(demo)
     await _logged(demo, lines=lines + 8)
     return Stay(
         demo,
         (
             person.id_no, person.user_name, person.mobile_phone, NEW_PHONE, ADDRESS, WORK_UNIT,
-            CARD_NO, demo.profile["app_secret"],
+            CARD_NO, demo.profile["app_secret"], *CONTACT.values(), *NEW_CONTACT.values(),
+            "demo@example.org",
         ),
         card["ehealth_card_id"].lower(),
     )  # fmt: skip
@@ -75,6 +90,27 @@ async def _change_and_use(client: GatewayClient, card_id: str, code: str) -> Non
     await client.call(VERIFY, verification(code))
     await client.call(VERIFY, verification(code[:-1]))
     await client.call(AUTHURL, authorisation())
+
+
+async def _software_with_contacts(demo: Processes) -> None:
+    """An application of the demo's institution is handed in, and its contact person replaced."""
+    people = {one["login"]: one["password"] for one in demo.profile["console_users"]}
+    form = {**APPLICATION, "org_code": ORG_CODE, **CONTACT}
+    async with demo.http() as http:
+        who = {"login": "province", "password": people["province"]}
+        http.headers[CSRF_HEADER] = (await http.post("/api/session", json=who)).json()["csrf"]
+        applied = (await http.post("/api/applications", json=form)).json()
+        changed = await http.put(
+            f"/api/applications/{applied['id']}", json={**form, **NEW_CONTACT},
+            headers=if_match(applied["revision"]),
+        )  # fmt: skip
+        path = f"/api/applications/{applied['id']}/history"
+        last = (await http.get(path)).json()[0]
+        listed = (await http.get("/api/applications", params={"q": form["app_name"]})).json()
+    assert {name: changed.json()[name] for name in NEW_CONTACT} == NEW_CONTACT
+    assert {name: last["before"][name] for name in CONTACT} == CONTACT
+    assert {name: last["after"][name] for name in CONTACT} == NEW_CONTACT
+    assert listed["items"][0]["use_unit_phone"] == "199****0002"
 
 
 async def _dump(dsn: str) -> str:

@@ -13,6 +13,7 @@ from openehc.access.record_store import RecordStore
 from openehc.access.store import CHANNEL
 from openehc.crypto.sm4 import SealBroken
 from openehc.spec import load
+from openehc.storage.errors import StatementRefused
 from openehc.storage.listing import Listing
 from openehc.storage.notify import Listener
 from openehc.wiring.demo import EHCAPPID, ORG_CODE, TERM_ID, DemoRegistry, fill_registry
@@ -138,10 +139,50 @@ async def test_the_demo_registers_complete_entries(stores: Stores) -> None:
     for _ in range(2):  # a second start finds them
         await fill_registry(stores.access, registry, guide_sample="yes")
 
-    records = RecordStore(stores.database)
+    records = RecordStore(stores.database, stores.contacts)
     listing = Listing(order="standing", direction="asc", limit=1, offset=0)
     for kind, code in ((INSTITUTIONS, ORG_CODE), (APPLICATIONS, EHCAPPID), (TERMINALS, TERM_ID),
                        (MODULES, "9901A0001CRPA0001")):  # fmt: skip
         (record,), _ = await records.page(kind, Search(text=code), listing)
         assert faults_of(record.entry, load()) == ()
         assert record.works
+
+
+async def test_a_contact_person_moved_to_another_application_does_not_open(stores: Stores) -> None:
+    sealed = stores.contacts.columns({"use_unit_mail": "a@example.org"}, app_id="a", present={})
+
+    assert stores.contacts.opened(sealed["sealed_contact"], app_id="a")["use_unit_mail"] == (
+        "a@example.org"
+    )
+    with pytest.raises(SealBroken):
+        stores.contacts.opened(sealed["sealed_contact"], app_id="b")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update register_history set reason = 'other'",
+        "update register_history set after = '{}', sealed_contact = sealed_contact",
+        "update register_history set sealed_contact = null",
+        "delete from register_history",
+    ],
+)
+async def test_history_is_not_rewritten_though_it_can_be_sealed_anew(
+    stores: Stores, change: str
+) -> None:
+    await stores.database.execute(
+        "insert into register_history (register, record_id, revision, at, act, actor_kind,"
+        " actor_id, sealed_contact) values ('application', 1, 1, now(), 'x', 'user', 'x', '\\x01')"
+    )
+    await stores.database.execute("update register_history set sealed_contact = '\\x02'")
+
+    with pytest.raises(Exception, match="42501"):
+        await stores.database.execute(change)
+
+
+@pytest.mark.parametrize("name", ["console", "openehc"])
+async def test_no_application_has_the_name_of_the_platform_itself(
+    stores: Stores, app: Application, name: str
+) -> None:
+    with pytest.raises(StatementRefused):
+        await stores.access.save_application(replace(app, app_id=name, ehcappid="E-2"))

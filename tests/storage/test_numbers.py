@@ -12,6 +12,7 @@ from openehc.access.entries import TerminalEntry
 from openehc.access.kinds import TERMINALS
 from openehc.access.model import Terminal
 from openehc.access.record import ActCommand, Record
+from openehc.access.record_store import enter_ehcin
 from openehc.access.rules import Act
 from openehc.audit.model import Actor, ActorKind
 from openehc.audit.trail import AuditTrail
@@ -167,10 +168,10 @@ async def test_the_same_application_is_approved_once(
 
 
 @pytest.mark.requirement("G1-D.1-3")
-async def test_the_ehcin_is_entered_once(database: Database, desk: AccessDesk) -> None:
-    first = await desk.records.enter_ehcin("9901A0001")
+async def test_the_ehcin_is_entered_once(database: Database) -> None:
+    first = await enter_ehcin(database, "9901A0001")
 
-    second = await desk.records.enter_ehcin("9902A0001")
+    second = await enter_ehcin(database, "9902A0001")
 
     assert (first, second) == ("9901A0001", "9901A0001")
     with pytest.raises(Exception, match="42501"):

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from openehc.access.entries import ApplicationEntry
+from openehc.access.kinds import APPLICATIONS
 from openehc.cards.store import Saved
 from openehc.crypto.node_keys import (
     with_current_index,
@@ -25,6 +27,7 @@ from openehc.wiring.rotation_rows import INDEXED, SEALED
 from openehc.wiring.rotation_worker import (
     Kind,
 )
+from tests.support.entries import APPLICATION
 from tests.support.key_rotation import (
     Keyed,
     Worker,
@@ -87,6 +90,25 @@ async def test_the_old_sealing_key_is_not_needed_afterwards(keyed: Keyed) -> Non
 
     assert [await worker.cards.by_ehcid(one.ehcid) is not None for one in made] == [True] * MANY
     assert (await worker.access.registers()).applications[0].secret == "an invented secret"
+
+
+async def test_contact_persons_are_read_without_the_old_sealing_key(keyed: Keyed) -> None:
+    worker = await keyed.worker()
+    await filled(worker, 1)
+    await worker.follow()
+    await keyed.rotation(rows=5).rotate(Kind.SEALING)
+
+    worker.ring.sealer.use(without_versions(keyed.keys(), sealing=[1]), version=2)
+    number = await keyed.database.fetchval("select application_id from applications")
+    record = await worker.records.find(APPLICATIONS, number, reach=None)
+    [change] = await worker.records.history(APPLICATIONS, number)
+
+    assert record is not None
+    assert isinstance(record.entry, ApplicationEntry)
+    assert record.entry.use_unit_phone == APPLICATION["use_unit_phone"]
+    assert (change.before, change.after) == (
+        {"use_unit_people": "乙样本"}, {"use_unit_people": "甲样本"},
+    )  # fmt: skip
 
 
 async def test_resealing_changes_nothing_about_an_account(keyed: Keyed) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from openehc.access.store import AccessStore
+from openehc.audit.model import Actor, ActorKind
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.people.permissions import Role
 from openehc.wiring.demo import EHCIN
@@ -45,6 +46,9 @@ FORMS: Final = {
     "institutions": INSTITUTION, "terminals": TERMINAL, "modules": MODULE,
     "applications": APPLICATION,
 }  # fmt: skip
+
+
+BY_TWO: Final = {("institutions", "exit"), ("applications", "exit")}
 
 
 def if_match(revision: int) -> dict[str, str]:
@@ -82,10 +86,20 @@ class Desk:
         )
 
     async def done(self, register: str, entry: Mapping[str, Any], act: str, **body: Any) -> Any:
-        """The entry after an act that succeeded."""
+        """The entry after an act that succeeded, with a second person's consent if it needs one."""
+        if (register, act) in BY_TWO:
+            return await self.ended(register, entry)
         answer = await self.act(register, entry, act, **body)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def ended(self, register: str, entry: Mapping[str, Any]) -> Any:
+        """The entry after two people ended its connection."""
+        kind = self.node.parts.console.state.approval_kinds.get(f"{register}.exit")
+        wish = {"id": entry["id"], "revision": entry["revision"], "reason": "测试"}
+        asker, approver = (Actor(ActorKind.USER, login) for login in ("province", "second"))
+        assert await kind.execute(wish, by=asker, approved_by=approver) is None
+        return (await self.province.get(f"/api/{register}/{entry['id']}")).json()
 
     async def approved(self, register: str, **changes: Any) -> dict[str, Any]:
         """An entry that was applied for and approved."""

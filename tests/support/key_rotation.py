@@ -12,8 +12,15 @@ from typing import Final
 
 import pytest
 
+from openehc.access.contacts import Contacts
+from openehc.access.entries import ApplicationEntry
+from openehc.access.kinds import APPLICATIONS
 from openehc.access.model import Application
+from openehc.access.record import ActCommand
+from openehc.access.record_store import RecordStore
+from openehc.access.rules import Act
 from openehc.access.store import AccessStore
+from openehc.audit.model import SYSTEM
 from openehc.cards.model import CardAccount, Change
 from openehc.cards.store import AccountChange, NewAccount, Saved, Written
 from openehc.cards.usage import Kind as Use
@@ -33,6 +40,7 @@ from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_rows import SEALED
 from openehc.wiring.rotation_worker import CHANNEL, KeyRing
 from tests.support.crypto_modules import OTHER_KEYS
+from tests.support.entries import APPLICATION
 from tests.support.residents import account, bound, resident
 from tests.support.stores import ADMISSION, AT, act, fact
 
@@ -46,6 +54,7 @@ class Worker:
     ring: KeyRing
     cards: RotatingCardStore
     access: AccessStore
+    records: RecordStore
     listener: Listener
 
     async def follow(self) -> None:
@@ -95,6 +104,7 @@ class Keyed:
             ring,
             RotatingCardStore(self.database, ring, entropy),
             AccessStore(self.database, ring.sealer, entropy),
+            RecordStore(self.database, Contacts(lambda: ring.sealer, entropy)),
             Listener(self.dsn, [CHANNEL], renew, renew),
         )
         self.workers.append(made)
@@ -135,7 +145,10 @@ def person(seed: int, **changes: object) -> CardAccount:
 
 
 async def filled(worker: Worker, count: int) -> list[CardAccount]:
-    """Accounts with a card, a photo and an earlier state each, one application, one user."""
+    """Accounts with a card, a photo and an earlier state each, one application, one user.
+
+    The application has a contact person, and a change of it in its history.
+    """
     made = [person(seed) for seed in range(1, count + 1)]
     for one in made:
         await worker.open(one, photo=b"photo of " + one.ehcid)
@@ -153,7 +166,25 @@ async def filled(worker: Worker, count: int) -> list[CardAccount]:
     await worker.access._database.execute(
         "update applications set sealed_previous = sealed_secret, previous_until = now()"
     )
+    await _described(worker, institution)
     return made
+
+
+async def _described(worker: Worker, institution: int) -> None:
+    form = {name: value for name, value in APPLICATION.items() if name != "org_code"}
+    entry = ApplicationEntry(**{**form, "institution_id": institution})
+    await worker.access.describe(APPLICATIONS, "9901A0001XXTB0001", entry)
+    application = int(
+        await worker.access._database.fetchval("select application_id from applications")
+    )
+    command = ActCommand(
+        kind=APPLICATIONS, record_id=application, revision=1, act=Act.CHANGE, by=SYSTEM, now=AT
+    )
+    async with worker.access._database.transaction() as connection:
+        await worker.records.remember(
+            connection, command, before={"use_unit_people": "乙样本"},
+            after={"use_unit_people": "甲样本"},
+        )  # fmt: skip
 
 
 async def changed(

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from openehc.access.contacts import Contacts
 from openehc.access.model import Medium
 from openehc.access.registry import Admission
 from openehc.access.serials import SerialKey, serial_key
@@ -37,6 +38,7 @@ class Stores:
     access: AccessStore
     cards: CardStore
     codes: CodeStore
+    contacts: Contacts
 
     async def count(self, table: str) -> int:
         """How many rows a table has."""
@@ -86,7 +88,8 @@ async def stores(database: Database) -> AsyncIterator[Stores]:
     sealer = ProfileSealer({1: b"k" * 16}, current=1)
     cards = CardStore(database, sealer, BlindIndexer(b"i" * 32), entropy)
     codes = CodeStore(database, cards)
+    contacts = Contacts(lambda: sealer, entropy)
     await ensure_day_partitions(database, DAILY_TABLES, today=china_day(AT))
-    yield Stores(database, AccessStore(database, sealer, entropy), cards, codes)
+    yield Stores(database, AccessStore(database, sealer, entropy), cards, codes, contacts)
     await cards.close()
     await codes.close()

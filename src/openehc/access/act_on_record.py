@@ -7,8 +7,9 @@ handed in.
 2. the actor saw its present revision                      RECORD_CHANGED
 3. its register knows the act, a reason is given           STATE_FORBIDS, INPUT_WRONG
 4. its standing allows the act                             STATE_FORBIDS
-5. the use case says which columns change                  any refusal of its own
-6. columns, history and audit record are written together
+5. a second person agreed, where the register wants one    APPROVAL_NEEDED
+6. the use case says which columns change                  any refusal of its own
+7. columns, history and audit record are written together
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,6 +36,12 @@ OVERTAKEN: Final = Refusal(
 TAKEN: Final = Refusal(
     Reason.RECORD_EXISTS, "已有相同的登记", "the same is registered already"
 )  # fmt: skip
+SECOND_NEEDED: Final = Refusal(
+    Reason.APPROVAL_NEEDED,
+    "此操作须经第二人批准：请将approval的内容连同原因提交至/api/approvals",
+    "a second person has to approve: hand in what stands in `approval`, with a reason, under"
+    " /api/approvals",
+)
 
 Changes = Mapping[str, Any]
 Decide = Callable[[Any, Record], Awaitable[Changes | Refusal]]
@@ -60,7 +67,7 @@ class ActOnRecord:
                 return act.refused(judged)
             record, standing = judged
             act.tell(object_ref=record.reference)
-            # 5. the use case says which columns change
+            # 6. the use case says which columns change
             changes = await decide(act.connection, record)
             if isinstance(changes, Refusal):
                 return act.refused(changes)
@@ -69,8 +76,10 @@ class ActOnRecord:
     async def _written(
         self, act: AuditedAct, command: ActCommand, record: Record, changes: dict[str, Any]
     ) -> Record | Refusal:
-        # 6. columns, history and audit record are written together
+        # 7. columns, history and audit record are written together
         noted_before, noted = changes.pop("noted", ({}, {}))
+        if command.approved_by:
+            noted = {**noted, "approved_by": command.approved_by}
         columns = {
             **changes, "standing": changes["standing"].value,
             "revision": record.revision + 1, "changed_at": command.now,
@@ -105,9 +114,16 @@ def _judged(command: ActCommand, record: Record | None) -> tuple[Record, Standin
     faults = reason_faults(command.act, command.reason)
     if faults:
         return Refusal(Reason.INPUT_WRONG, faults=faults)
+    standing = _moved(command, record)
+    return standing if isinstance(standing, Refusal) else (record, standing)
+
+
+def _moved(command: ActCommand, record: Record) -> Standing | Refusal:
     # 4. its standing allows the act
     standing = after(command.act, record.standing)
-    return standing if isinstance(standing, Refusal) else (record, standing)
+    # 5. a second person agreed, where the register wants one
+    alone = command.act in command.kind.by_two and not command.approved_by
+    return SECOND_NEEDED if alone and not isinstance(standing, Refusal) else standing
 
 
 def event_of(command: ActCommand) -> AuditEvent:

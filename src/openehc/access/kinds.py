@@ -16,9 +16,9 @@ from openehc.access.entries import (
 from openehc.access.rules import Act
 
 _ALL: Final = frozenset({
-    Act.APPLY, Act.APPROVE, Act.REFUSE, Act.CHANGE, Act.SUSPEND, Act.RESUME, Act.EXIT,
+    Act.APPLY, Act.APPROVE, Act.REFUSE, Act.CHANGE, Act.SUSPEND, Act.RESUME, Act.BLACKLIST,
+    Act.RESTORE, Act.EXIT,
 })  # fmt: skip
-_BLACKLISTING: Final = frozenset({Act.BLACKLIST, Act.RESTORE})
 _OF_SOFTWARE: Final = frozenset({
     Act.ROTATE, Act.END_OVERLAP, Act.REVOKE, Act.LIMIT, Act.ACCEPT_REPORT,
 })  # fmt: skip
@@ -30,7 +30,8 @@ class Kind:
 
     `name` is how audit and history call an entry, `title` how people do; `number` is the
     column of the number that an approval assigns, "" for none; `label` the column that
-    names an entry to people; `more` are columns that the platform fills.
+    names an entry to people; `more` are columns that the platform fills. An act among
+    `by_two` is done only when a second person agreed.
     """
 
     name: str
@@ -43,20 +44,22 @@ class Kind:
     acts: frozenset[Act]
     dated: str
     more: tuple[str, ...] = field(default=())
+    by_two: frozenset[Act] = frozenset()
 
 
 INSTITUTIONS: Final = Kind(
     name="institution", title="机构", table="institutions", key="institution_id",
     entry=InstitutionEntry, number="", label="org_name",
-    acts=_ALL | _BLACKLISTING | {Act.REAPPLY}, dated="access_date",
+    acts=_ALL | {Act.REAPPLY}, dated="access_date", by_two=frozenset({Act.EXIT}),
 )  # fmt: skip
 APPLICATIONS: Final = Kind(
     name="application", title="客户端应用软件", table="applications", key="application_id",
     entry=ApplicationEntry, number="ehcappid", label="app_name",
-    acts=_ALL | _BLACKLISTING | _OF_SOFTWARE, dated="record_time",
+    acts=_ALL | _OF_SOFTWARE, dated="record_time",
     more=("app_id", "record_time", "erhc_system", "secret_made_at", "previous_until",
           "report_due_since", "rate_limit", "daily_quota", "allowed_networks", "grants",
           "last_success_at", "has_secret"),
+    by_two=frozenset({Act.EXIT}),
 )  # fmt: skip
 TERMINALS: Final = Kind(
     name="terminal", title="识读终端", table="terminals", key="terminal_id",

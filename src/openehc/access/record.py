@@ -46,7 +46,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActCommand:
-    """Somebody does something to one entry, of which they saw this revision."""
+    """Somebody does something to one entry, of which they saw this revision.
+
+    `approved_by` is the login of the second person who agreed, "" when nobody was asked.
+    """
 
     kind: Kind
     record_id: int
@@ -55,6 +58,7 @@ class ActCommand:
     by: Actor
     now: datetime
     reason: str = ""
+    approved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

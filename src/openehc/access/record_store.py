@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from openehc.access import sql
-from openehc.access.kinds import Kind
+from openehc.access.contacts import Contacts, without
+from openehc.access.kinds import APPLICATIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record import ActCommand, HistoryRow, Record, Search
 from openehc.storage.errors import UniqueViolation
@@ -24,8 +25,9 @@ _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 class RecordStore:
     """Reads and writes the registers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, contacts: Contacts) -> None:
         self._database = database
+        self._contacts = contacts
 
     async def page(self, kind: Kind, search: Search, listing: Listing) -> tuple[list[Record], int]:
         """One page of a register, and how many rows match (up to 100,000)."""
@@ -34,30 +36,37 @@ class RecordStore:
             rows = await self._database.fetch(
                 sql.searched_statement(kind, where, listing), *arguments
             )
-            found = [record_of(kind, row) for row in rows if row["record_id"] is not None]
+            found = [self._record(kind, row) for row in rows if row["record_id"] is not None]
             return found, int(rows[0]["total"])
         clause = listing.clause(tie_break=f"r.{kind.key} {listing.direction}")
         rows = await self._database.fetch(sql.page_statement(kind, where, clause), *arguments)
         total = await self._database.fetchval(sql.count_statement(kind, where), *arguments)
-        return [record_of(kind, row) for row in rows], int(total)
+        return [self._record(kind, row) for row in rows], int(total)
 
     async def find(self, kind: Kind, record_id: int, *, reach: int | None) -> Record | None:
         """One entry, if the actor's reach covers it."""
         row = await self._database.fetchrow(sql.SELECT_ONE[kind], record_id)
-        record = record_of(kind, row) if row else None
+        record = self._record(kind, row) if row else None
         return record if record and reached(record, reach) else None
 
     async def history(self, kind: Kind, record_id: int) -> list[HistoryRow]:
         """What happened to an entry, the last first; at most 500 changes."""
         rows = await self._database.fetch(sql.SELECT_HISTORY, kind.name, record_id)
-        return [
-            HistoryRow(
-                row["revision"], row["at"], row["act"], row["actor_kind"], row["actor_id"],
-                row["reason"], msgspec.json.decode(row["before"]),
-                msgspec.json.decode(row["after"]),
-            )
-            for row in rows
-        ]  # fmt: skip
+        return [self._change(row, record_id) for row in rows]
+
+    def _change(self, row: Any, record_id: int) -> HistoryRow:  # noqa: ANN401 (a row of the driver)
+        before, after = self._contacts.from_history(row["sealed_contact"], record_id=record_id)
+        return HistoryRow(
+            row["revision"], row["at"], row["act"], row["actor_kind"], row["actor_id"],
+            row["reason"], msgspec.json.decode(row["before"]) | before,
+            msgspec.json.decode(row["after"]) | after,
+        )  # fmt: skip
+
+    def _record(self, kind: Kind, row: Any) -> Record:  # noqa: ANN401 (a row of the driver)
+        sealed: dict[str, Any] = {}
+        if kind is APPLICATIONS:
+            sealed = self._contacts.opened(row["sealed_contact"], app_id=row["app_id"])
+        return record_of(kind, row, sealed)
 
     async def institution_of(self, org_code: str) -> int | None:
         """The institution with this code."""
@@ -67,7 +76,7 @@ class RecordStore:
     async def locked(self, connection: Transaction, kind: Kind, record_id: int) -> Record | None:
         """One entry, which nobody else changes until the transaction ends."""
         row = await connection.fetchrow(sql.LOCK_ONE[kind], record_id)
-        return record_of(kind, row) if row else None
+        return self._record(kind, row) if row else None
 
     async def institution_state(
         self, connection: Transaction, institution_id: int
@@ -82,6 +91,8 @@ class RecordStore:
         self, connection: Transaction, kind: Kind, values: Mapping[str, Any]
     ) -> int | None:
         """A new entry's id; None when one of its unique keys is taken."""
+        if kind is APPLICATIONS:
+            values = self._contacts.columns(values, app_id=values["app_id"], present={})
         names = tuple(values)
         found = await connection.fetchval(sql.insert_statement(kind, names), *values.values())
         return None if found is None else int(found)
@@ -90,6 +101,10 @@ class RecordStore:
         self, connection: Transaction, record: Record, values: Mapping[str, Any]
     ) -> bool:
         """Write these columns; False when one of its unique keys is taken."""
+        if record.kind is APPLICATIONS:
+            values = self._contacts.columns(
+                values, app_id=record.more["app_id"], present=asdict(record.entry)
+            )
         statement = sql.update_statement(record.kind, tuple(values))
         try:
             async with connection.savepoint():
@@ -114,7 +129,8 @@ class RecordStore:
         await connection.execute(
             sql.INSERT_HISTORY, command.kind.name, command.record_id, command.revision + 1,
             command.now, command.act.value, actor.kind.value, actor.id, command.reason,
-            _encode(before).decode(), _encode(after).decode(),
+            _encode(without(before)).decode(), _encode(without(after)).decode(),
+            self._contacts.history(command.record_id, before=before, after=after),
         )  # fmt: skip
 
     async def sealed_secret(self, connection: Transaction, record: Record) -> bytes | None:
@@ -130,10 +146,11 @@ class RecordStore:
         await connection.execute(sql.DELETE_GRANTS, app_id, wanted)
         await connection.execute(sql.INSERT_GRANTS, app_id, wanted)
 
-    async def enter_ehcin(self, ehcin: str) -> str:
-        """The number of this node: the one given now, unless one was entered before (附录D.1)."""
-        await self._database.execute(sql.ENTER_EHCIN, ehcin)
-        return str(await self._database.fetchval(sql.ENTERED_EHCIN))
+
+async def enter_ehcin(database: Database, ehcin: str) -> str:
+    """The number of this node: the one given now, unless one was entered before (附录D.1)."""
+    await database.execute(sql.ENTER_EHCIN, ehcin)
+    return str(await database.fetchval(sql.ENTERED_EHCIN))
 
 
 def reached(record: Record, reach: int | None) -> bool:
@@ -141,15 +158,15 @@ def reached(record: Record, reach: int | None) -> bool:
     return reach is None or record.institution_id == reach
 
 
-def record_of(kind: Kind, row: Any) -> Record:  # noqa: ANN401 (a row of the driver)
-    """The entry that a row holds."""
+def record_of(kind: Kind, row: Any, opened: Mapping[str, Any]) -> Record:  # noqa: ANN401 (a row)
+    """The entry that a row holds, with what of it was sealed."""
     names = sql.ENTRY_COLUMNS[kind]
     entered: dict[str, Any] = {
         name: tuple(row[name]) if isinstance(row[name], list) else row[name] for name in names
     }
     of_standing = row["of_standing"]
     return Record(
-        kind=kind, record_id=row["record_id"], entry=kind.entry(**entered),
+        kind=kind, record_id=row["record_id"], entry=kind.entry(**entered, **opened),
         standing=Standing(row["standing"]), revision=row["revision"], number=row["number"],
         institution_id=row["of_institution"], org_code=row["of_code"], org_name=row["of_name"],
         institution_standing=Standing(of_standing) if of_standing else None,
@@ -159,7 +176,7 @@ def record_of(kind: Kind, row: Any) -> Record:  # noqa: ANN401 (a row of the dri
 
 
 def stored(entry: Any) -> dict[str, Any]:  # noqa: ANN401 (an entry)
-    """An entry's columns as the database takes them."""
+    """An entry's columns by name; those of contact persons are still in clear."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(entry).items()

@@ -7,6 +7,7 @@ import re
 from dataclasses import fields
 from typing import Final
 
+from openehc.access.contacts import CONTACTS
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, MODULES, TERMINALS, Kind
 from openehc.access.record import Search
 from openehc.storage.listing import Listing
@@ -14,8 +15,11 @@ from openehc.storage.listing import Listing
 COUNT_LIMIT: Final = 100_000
 """A list counts no further: nobody pages through more."""
 
-ENTRY_COLUMNS: Final = {kind: tuple(row.name for row in fields(kind.entry)) for kind in KINDS}
-"""The columns that an applicant fills, by register."""
+ENTRY_COLUMNS: Final = {
+    kind: tuple(row.name for row in fields(kind.entry) if row.name not in CONTACTS)
+    for kind in KINDS
+}
+"""The columns that an applicant fills, by register; contact persons lie sealed beside them."""
 
 SORTABLE: Final = {
     INSTITUTIONS: {
@@ -97,10 +101,12 @@ def _shown(kind: Kind) -> str:
         _COMPUTED.get(name, f"r.{name}")
         for name in dict.fromkeys((*ENTRY_COLUMNS[kind], *kind.more))
     ]
+    sealed = ["r.sealed_contact"] if kind is APPLICATIONS else []
     return ", ".join([
         f"r.{kind.key} as record_id", "r.standing", "r.revision", f"{number} as number",
         "r.created_at", "r.changed_at", "r.institution_id as of_institution",
-        "i.org_code as of_code", "i.org_name as of_name", "i.standing as of_standing", *entered,
+        "i.org_code as of_code", "i.org_name as of_name", "i.standing as of_standing", *sealed,
+        *entered,
     ])  # fmt: skip
 
 
@@ -151,6 +157,8 @@ LOCK_INSTITUTION: Final = """
 select standing, owner_type, org_category from institutions where institution_id = $1 for share
 """
 
+APP_ID_OF_NUMBER: Final = "select app_id from applications where ehcappid = $1"
+
 INSTITUTION_BY_CODE: Final = "select institution_id from institutions where org_code = $1"
 
 
@@ -195,12 +203,12 @@ on conflict (ehcin, component, owner) do update
 
 INSERT_HISTORY: Final = """
 insert into register_history (register, record_id, revision, at, act, actor_kind, actor_id, reason,
-                              before, after)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb)
+                              before, after, sealed_contact)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11)
 """
 
 SELECT_HISTORY: Final = """
-select revision, at, act, actor_kind, actor_id, reason, before, after
+select revision, at, act, actor_kind, actor_id, reason, before, after, sealed_contact
   from register_history where register = $1 and record_id = $2
  order by revision desc limit 500
 """

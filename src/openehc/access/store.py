@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from openehc.access import sql
+from openehc.access.contacts import Contacts
 from openehc.access.credentials import secret_row
 from openehc.access.entries import Entry, ModuleEntry
-from openehc.access.kinds import MODULES, Kind
+from openehc.access.kinds import APPLICATIONS, MODULES, Kind
 from openehc.access.model import NO_LIMITS, Application, Institution, Limits, Standing, Terminal
 from openehc.access.numbers import counter_of
 from openehc.access.record_store import stored
@@ -33,17 +34,20 @@ class AccessStore:
         self._sealer = sealer
         self._entropy = entropy
         self._opened: dict[tuple[str, bytes], str] = {}
+        self.rows_read = 0
+        """How many rows `registers` has made ready since it was called."""
 
     async def registers(self) -> Registers:
         """Everything that is registered now and has a number."""
+        self.rows_read = 0
         async with self._database.transaction() as connection:
             institutions = await connection.fetch(sql.LOAD_INSTITUTIONS)
             applications = await connection.fetch(sql.LOAD_APPLICATIONS)
             terminals = await connection.fetch(sql.LOAD_TERMINALS)
         read = Registers(
-            institutions=await _each(institutions, _institution),
-            applications=await _each(applications, self._application),
-            terminals=await _each(terminals, _terminal),
+            institutions=await self._each(institutions, _institution),
+            applications=await self._each(applications, self._application),
+            terminals=await self._each(terminals, _terminal),
         )
         present = {(row["app_id"], row["sealed_secret"]) for row in applications}
         self._opened = {key: text for key, text in self._opened.items() if key in present}
@@ -53,10 +57,19 @@ class AccessStore:
         """Those rows of one table that are there; raises KeyError for another table."""
         rows = await self._database.fetch(sql.LOAD_SOME[table], list(keys))
         if table == "institutions":
-            return Registers(institutions=await _each(rows, _institution))
+            return Registers(institutions=await self._each(rows, _institution))
         if table == "terminals":
-            return Registers(terminals=await _each(rows, _terminal))
-        return Registers(applications=await _each(rows, self._application))
+            return Registers(terminals=await self._each(rows, _terminal))
+        return Registers(applications=await self._each(rows, self._application))
+
+    async def _each(self, rows: Sequence[Any], made: Callable[[Any], Loaded]) -> tuple[Loaded, ...]:
+        """What `made` makes of each row; lets others work between, since a register can be long."""
+        loaded: list[Loaded] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            loaded += [made(row) for row in rows[start : start + _AT_ONCE]]
+            self.rows_read += len(rows[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        return tuple(loaded)
 
     def _application(self, row: Any) -> Application:  # noqa: ANN401 (a row of the driver)
         app_id = row["app_id"]
@@ -111,6 +124,10 @@ class AccessStore:
     async def describe(self, kind: Kind, number: str, entry: Entry) -> None:
         """Complete what a program registered in short, unless somebody changed it since."""
         values = stored(entry)
+        if kind is APPLICATIONS:
+            app_id = await self._database.fetchval(sql.APP_ID_OF_NUMBER, number)
+            contacts = Contacts(lambda: self._sealer, self._entropy)
+            values = contacts.columns(values, app_id=app_id, present={})
         await self._database.execute(
             sql.describe_statement(kind, tuple(values)), number, *values.values()
         )
@@ -129,15 +146,6 @@ async def _count(connection: Transaction, number: str) -> None:
     parts = counter_of(number)
     if parts:
         await connection.execute(sql.NUMBER_IN_USE, *parts)
-
-
-async def _each(rows: Sequence[Any], made: Callable[[Any], Loaded]) -> tuple[Loaded, ...]:
-    """What `made` makes of each row; lets others work between, since a register can be long."""
-    loaded: list[Loaded] = []
-    for start in range(0, len(rows), _AT_ONCE):
-        loaded += [made(row) for row in rows[start : start + _AT_ONCE]]
-        await asyncio.sleep(0)
-    return tuple(loaded)
 
 
 def _limits(row: Any) -> Limits:  # noqa: ANN401 (a row of the driver)

@@ -8,8 +8,10 @@ from openehc.access.act_on_record import ActOnRecord
 from openehc.access.apply import Apply
 from openehc.access.change_entry import ChangeEntry
 from openehc.access.change_standing import ChangeStanding
+from openehc.access.contacts import Contacts
 from openehc.access.credentials import Secrets
 from openehc.access.decide import Decide
+from openehc.access.end_connection import EXITS, EndConnection, exit_faults
 from openehc.access.finding_store import FindingStore
 from openehc.access.handle_finding import HandleFinding
 from openehc.access.imports.import_desk import ImportDesk
@@ -30,6 +32,7 @@ from openehc.console.api.registers import RegisterRoutes
 from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
+from openehc.people.approval_kinds import ApprovalKind
 from openehc.spec import load
 from openehc.storage.pool import Database
 from openehc.wiring.number_files import HttpsNumberFiles
@@ -41,7 +44,8 @@ def build_access_desk(
     clock: Clock, entropy: Entropy,
 ) -> AccessDesk:  # fmt: skip
     """All use cases over one database."""
-    records, spec = RecordStore(database), load()
+    contacts = Contacts(lambda: sealer, entropy)
+    records, spec = RecordStore(database, contacts), load()
     act_on = ActOnRecord(trail, records)
     secrets = Secrets(lambda: sealer, entropy)
     findings = FindingStore(database)
@@ -64,6 +68,17 @@ def build_access_desk(
         clock=clock,
         online_for=timedelta(hours=settings.online_hours),
     )
+
+
+def exit_kinds(desk: AccessDesk) -> tuple[ApprovalKind, ...]:
+    """The acts on entries that need two people."""
+    return tuple(
+        ApprovalKind(
+            name, name, f"{kind.title}退出接入", f"end the connection of {kind.name} for good",
+            EndConnection(kind, desk.change_standing, desk.clock), exit_faults,
+        )
+        for kind, name in EXITS.items()
+    )  # fmt: skip
 
 
 def access_routers(desk: AccessDesk, public: PublicRoutes) -> list[APIRouter]:

@@ -24,7 +24,7 @@ from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.people.approval_kinds import ApprovalKinds
 from openehc.storage.pool import Database
-from openehc.wiring.access_desk import access_routers, build_access_desk
+from openehc.wiring.access_desk import access_routers, build_access_desk, exit_kinds
 from openehc.wiring.console_audit import audit_routers
 from openehc.wiring.people import PeopleParts, build_people
 from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
@@ -84,7 +84,7 @@ class Console:
 def build_console(parts: ConsoleParts, desk: AccessDesk) -> FastAPI:
     """The application with every router."""
     residents = resident_desk(parts)
-    kinds = ApprovalKinds(merge_kinds(residents))
+    kinds = ApprovalKinds((*merge_kinds(residents), *exit_kinds(desk)))
     people = build_people(people_parts(parts), approval_kinds=kinds)
     audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
     routers = [

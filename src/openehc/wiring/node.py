@@ -58,6 +58,7 @@ from openehc.wiring.console import Console, ConsoleParts
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.foreign import NoNetwork
+from openehc.wiring.patience import Loading, wait_until_loaded
 from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
 from openehc.wiring.rotation_worker import KeyRing
@@ -74,8 +75,8 @@ PHOTO_METHODS = frozenset({
 })  # fmt: skip
 POOL_SIZE = 8
 PATIENCE_SECONDS = 3.0
-"""How long a worker waits for the database before it takes requests: one that is started while
-others serve must not answer 8005; one whose database is away has to say so."""
+"""How long a worker waits for the database before it takes requests; while the database answers
+and registers are being read, longer (patience.py)."""
 
 _log = logging.getLogger("openehc.node")
 
@@ -130,13 +131,17 @@ class Node:
 
     async def ready(self) -> bool:
         """Whether requests can be served now: registers loaded, database and module answer."""
-        if not (self.registry.loaded and self.keys.fresh):
+        if not (self.registry.loaded and self.keys.fresh and await self.answers()):
             return False
+        return (await self.module.health()).alive
+
+    async def answers(self) -> bool:
+        """Whether the database does."""
         try:
             await self.database.fetchval("select 1")
         except PlatformError:
             return False
-        return (await self.module.health()).alive
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +193,8 @@ async def start_node(
     if node.checkpoints:
         every = settings.checkpoint_seconds
         node.tasks.append(asyncio.create_task(node.checkpoints.keep(every=every)))
-    with suppress(TimeoutError, PlatformError):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await node.loaded()
+    loading = Loading(node.loaded, node.answers, lambda: node.access.rows_read)
+    await wait_until_loaded(loading, look_seconds=PATIENCE_SECONDS)
     return node
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from openehc.access.contacts import contact_row, history_row
 from openehc.access.credentials import secret_row
 from openehc.cards.model import CardAccount, Resident
 from openehc.cards.store import photo_row, profile_row
@@ -34,7 +35,7 @@ class SealedColumn:
     update: str
     identity: Callable[[Any], bytes]
     more: tuple[str, ...] = ()
-    first: bytes | str = b""
+    first: bytes | str | int = b""
 
 
 SEALED: Final = (
@@ -50,6 +51,10 @@ SEALED: Final = (
                  sql.RESEAL_CREDENTIALS, credentials_row, first=""),
     SealedColumn("applications", "sealed_previous", "app_id", sql.PREVIOUS_UNDER_OTHERS,
                  sql.RESEAL_PREVIOUS, secret_row, first=""),
+    SealedColumn("applications", "sealed_contact", "app_id", sql.CONTACTS_UNDER_OTHERS,
+                 sql.RESEAL_CONTACT, contact_row, first=""),
+    SealedColumn("register_history", "sealed_contact", "record_id", sql.CHANGES_UNDER_OTHERS,
+                 sql.RESEAL_CHANGE, history_row, ("revision",), first=0),
 )  # fmt: skip
 """Every sealed column of the database."""
 
@@ -190,9 +195,11 @@ class Sweep:
         return Done(len(found.ehcids), _told(found.ehcids[-1]))
 
 
-def _behind(column: SealedColumn, position: str) -> bytes | str:
+def _behind(column: SealedColumn, position: str) -> bytes | str | int:
+    if isinstance(column.first, int):
+        return int(position or column.first)
     return position if isinstance(column.first, str) else bytes.fromhex(position)
 
 
-def _told(key: bytes | str) -> str:
-    return key if isinstance(key, str) else key.hex()
+def _told(key: bytes | str | int) -> str:
+    return key.hex() if isinstance(key, bytes) else str(key)

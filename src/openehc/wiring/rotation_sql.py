@@ -145,6 +145,35 @@ update applications set sealed_previous = n.sealed
   from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
 """
 
+CONTACTS_UNDER_OTHERS: Final = """
+select app_id, sealed_contact as sealed from applications
+ where app_id > $1 and substring(sealed_contact from 1 for 2) <> $2
+ order by app_id limit $3 for no key update
+"""
+
+RESEAL_CONTACT: Final = """
+update applications set sealed_contact = n.sealed
+  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
+"""
+
+# All changes of one application are written together, like earlier states of an account.
+CHANGES_UNDER_OTHERS: Final = """
+select record_id, revision, sealed_contact as sealed from register_history
+ where register = 'application' and record_id in (
+           select distinct record_id from register_history
+            where record_id > $1 and substring(sealed_contact from 1 for 2) <> $2
+            order by record_id limit $3
+       )
+   and substring(sealed_contact from 1 for 2) <> $2
+ order by record_id, revision for no key update
+"""
+
+RESEAL_CHANGE: Final = """
+update register_history set sealed_contact = n.sealed
+  from unnest($1::int[], $2::bytea[], $3::int[]) as n (key, sealed, revision)
+ where register = 'application' and record_id = n.key and register_history.revision = n.revision
+"""
+
 SEALED_UNDER: Final = """
 select (select count(*) from cards where substring(sealed_profile from 1 for 2) = $1)
      + (select count(*) from card_photos where substring(sealed_photo from 1 for 2) = $1)
@@ -152,12 +181,16 @@ select (select count(*) from cards where substring(sealed_profile from 1 for 2) 
      + (select count(*) from applications where substring(sealed_secret from 1 for 2) = $1)
      + (select count(*) from users where substring(sealed_credentials from 1 for 2) = $1)
      + (select count(*) from applications where substring(sealed_previous from 1 for 2) = $1)
+     + (select count(*) from applications where substring(sealed_contact from 1 for 2) = $1)
+     + (select count(*) from register_history where substring(sealed_contact from 1 for 2) = $1)
 """
 
 ALL_SEALED: Final = """
 select (select count(*) from cards) + (select count(*) from card_photos)
      + (select count(sealed_before) from card_history)
-     + (select count(sealed_secret) + count(sealed_previous) from applications)
+     + (select count(sealed_secret) + count(sealed_previous) + count(sealed_contact)
+          from applications)
+     + (select count(sealed_contact) from register_history)
      + (select count(*) from users)
 """
 

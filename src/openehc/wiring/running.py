@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 
 import uvicorn
 
-from openehc.access.record_store import RecordStore
+from openehc.access.record_store import enter_ehcin as keep_ehcin
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
 from openehc.crypto.sealing import ProfileSealer
@@ -111,7 +111,7 @@ def enter_ehcin(settings: Settings, dsn: str) -> None:
     async def run() -> str:
         database = await Database.connect(dsn, size=1, name="openehc preparing")
         try:
-            return await RecordStore(database).enter_ehcin(settings.ehcin)
+            return await keep_ehcin(database, settings.ehcin)
         finally:
             await database.close()
 

@@ -126,6 +126,11 @@ _SCHEMA: Final = {
     "properties": {
         "type": _TEXT, "status": {"type": "integer"}, "title": _TEXT, "title_en": _TEXT,
         "detail": _TEXT, "detail_en": _TEXT, "reason": _TEXT, "permission": _TEXT,
+        "approval": {
+            "description": "What to hand in under /api/approvals, beside a reason",
+            "type": "object", "required": ["kind", "parameters"],
+            "properties": {"kind": _TEXT, "parameters": {"type": "object"}},
+        },
         "errors": {
             "type": "array",
             "items": {

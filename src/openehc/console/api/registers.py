@@ -7,12 +7,13 @@ One function makes them for a `Kind`; what only client software has stands in
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from openehc.access.act_on_record import UNKNOWN
+from openehc.access.end_connection import EXITS, exit_parameters
 from openehc.access.entry_rules import printable
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, MODULES, TERMINALS, Kind
 from openehc.access.model import Standing
@@ -30,9 +31,9 @@ from openehc.console.api.entry_forms import (
 from openehc.console.api.guards import freshly_proved, needs
 from openehc.console.api.paging import Page, PageQuery, page_of
 from openehc.console.api.plain_text import PlainText
-from openehc.console.api.problems import Problem
+from openehc.console.api.problems import Problem, problem_of
 from openehc.console.api.revisions import Revision, tag
-from openehc.kernel.refusal import Fault, Refusal
+from openehc.kernel.refusal import Fault, Reason, Refusal
 from openehc.people.model import Principal
 
 PATH_OF: Final = {
@@ -311,7 +312,7 @@ class RegisterRoutes:
             revision: Revision,
             response: Response,
         ) -> dict[str, Any]:
-            if act in _DANGEROUS:
+            if act in _DANGEROUS - self.kind.by_two:
                 freshly_proved(principal)
             command = self.command(act, record_id, revision, principal, why.reason)
             if act is Act.REFUSE:
@@ -319,7 +320,7 @@ class RegisterRoutes:
             else:
                 done = await self.desk.change_standing(command)
             if isinstance(done, Refusal):
-                refuse(done)
+                _refuse_or_send_on(done, command)
             return self.shown(done, principal, response)
 
         return _named(carry_out, f"{act.value}_{self.kind.name}")
@@ -339,6 +340,15 @@ class RegisterRoutes:
             return self.shown(done.record, principal, response)
 
         return approve
+
+
+def _refuse_or_send_on(refusal: Refusal, command: ActCommand) -> NoReturn:
+    """Answer no; to an act that needs two people, with what has to be handed in for it."""
+    problem = problem_of(refusal)
+    if refusal.reason is Reason.APPROVAL_NEEDED:
+        wish = {"kind": EXITS[command.kind], "parameters": exit_parameters(command)}
+        problem.more["approval"] = wish
+    raise problem
 
 
 def page_model_of(view: Any) -> Any:  # noqa: ANN401 (models made at run time)

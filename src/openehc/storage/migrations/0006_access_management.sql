@@ -68,9 +68,8 @@ alter table applications
     add column dev_unit text check (length(dev_unit) <= 50),
     add column use_unit text check (length(use_unit) <= 50),
     add column use_unit_type text check (use_unit_type ~ '^[A-FX]$'),
-    add column use_unit_people text check (length(use_unit_people) <= 50),
-    add column use_unit_phone text check (length(use_unit_phone) <= 50),
-    add column use_unit_mail text check (length(use_unit_mail) <= 50),
+    -- use_unit_people, use_unit_phone and use_unit_mail, sealed together
+    add column sealed_contact bytea,
     add column copyright_no text check (length(copyright_no) <= 50),
     add column icp_no text check (length(icp_no) <= 50),
     add column djbh_no text check (length(djbh_no) <= 50),
@@ -91,6 +90,8 @@ alter table applications
     add column allowed_networks cidr[] not null default '{}',
     add column revision int not null default 1,
     add column changed_at timestamptz not null default now(),
+    -- these names stand for the platform itself in history, facts and audit records
+    add constraint applications_own_name check (app_id not in ('console', 'openehc')),
     add constraint applications_previous_secret check ((sealed_previous is null) = (previous_until is null));
 create index applications_name on applications (app_name, application_id);
 create index applications_institution on applications (institution_id, application_id);
@@ -161,10 +162,19 @@ create table register_history (
     reason text not null default '',
     before jsonb not null default '{}',
     after jsonb not null default '{}',
+    -- what before and after hold of contact persons
+    sealed_contact bytea,
     primary key (register, record_id, revision)
 );
-create trigger register_history_append_only before update or delete on register_history
+create index register_history_contacts on register_history (record_id) where sealed_contact is not null;
+create trigger register_history_append_only before delete
+    or update of register, record_id, revision, at, act, actor_kind, actor_id, reason, before, after
+    on register_history
     for each row execute function refuse_change();
+-- Sealed anew when keys are rotated; never removed, never added.
+create trigger register_history_contacts_kept before update of sealed_contact on register_history
+    for each row when ((old.sealed_contact is null) <> (new.sealed_contact is null))
+    execute function refuse_change();
 
 -- ---------------------------------------------------------------- what applications use
 
