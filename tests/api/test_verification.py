@@ -1,11 +1,11 @@
 """Verifying codes: what identifies a person, and everything that does not."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from openehc.access.registry import Admission
 from openehc.cards.model import Act, Change

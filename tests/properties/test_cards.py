@@ -1,10 +1,10 @@
 """Bound cards and the life of an account, whatever happens to them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openehc.cards.change_card import (
     Step,

@@ -1,10 +1,10 @@
 """Codes read back what was printed, and no bad card is ever accepted."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openehc.cards.model import CardState
 from openehc.codes.model import (

@@ -1,10 +1,10 @@
 """Accounts in the database: what is saved together, who was first, and what stays sealed."""
 
 import asyncio
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from openehc.access.serials import Claim
 from openehc.cards.model import CardAccount, CardState, Change

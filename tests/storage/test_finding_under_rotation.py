@@ -1,10 +1,10 @@
 """Residents are found at every stage of an index rotation, and merges survive it."""
 
 import asyncio
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from openehc.audit.model import Actor, ActorKind
 from openehc.audit.trail import AuditTrail

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from openehc.audit.model import Actor, ActorKind
 from openehc.audit.trail import AuditTrail

@@ -1,10 +1,10 @@
 """Each stage of a rotation, as a worker lives through it beside workers a stage apart."""
 
 import asyncio
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from openehc.cards.model import CardState, Change
 from openehc.cards.store import Saved

@@ -5,12 +5,13 @@ Worker      what one worker process holds; `follow` lets it hear of changes at o
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from openehc.access.contacts import Contacts
 from openehc.access.entries import ApplicationEntry
@@ -191,7 +192,7 @@ async def changed(
     worker: Worker, before: CardAccount, what: Change, **changes: object
 ) -> CardAccount:
     """Save `before` with these changes; returns what it became."""
-    after = replace(before, revision=before.revision + 1, **changes)  # type: ignore[arg-type]
+    after = replace(before, revision=before.revision + 1, **changes)
     change = AccountChange(before=before, after=after, admission=ADMISSION, act=act(what))
     written = await worker.cards.change_account(change, serial=None)
     assert written.saved is Saved.DONE

@@ -5,11 +5,11 @@ the recursion of ISO 7064 rather than by the platform's own table of weights.
 """
 
 import hashlib
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from openehc.cards.model import Applicant, BoundCard, CardAccount, CardState, Resident
 

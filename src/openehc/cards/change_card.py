@@ -5,7 +5,7 @@ save it with its history. Registration is not done here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -167,7 +167,7 @@ def closing(account: CardAccount) -> CardAccount | Refusal:
         return Refusal(Reason.CARD_MERGED)
     if account.state is CardState.CLOSED:
         return Refusal(Reason.CARD_CLOSED)
-    return replace(account, state=CardState.CLOSED, revision=account.revision + 1)
+    return msgspec.structs.replace(account, state=CardState.CLOSED, revision=account.revision + 1)
 
 
 def blacklisting(account: CardAccount) -> CardAccount | Refusal:
@@ -176,15 +176,15 @@ def blacklisting(account: CardAccount) -> CardAccount | Refusal:
         return Refusal(Reason.CARD_MERGED)
     if account.blacklisted:
         return Refusal(Reason.CARD_BLACKLISTED)
-    return replace(account, blacklisted=True, revision=account.revision + 1)
+    return msgspec.structs.replace(account, blacklisted=True, revision=account.revision + 1)
 
 
 def restoring(account: CardAccount) -> CardAccount | Refusal:
     """The step that takes the account off the black list."""
     if not account.blacklisted:
         return Refusal(Reason.CARD_UNKNOWN, "该电子健康卡不在黑名单中")
-    return replace(account, blacklisted=False, revision=account.revision + 1)
+    return msgspec.structs.replace(account, blacklisted=False, revision=account.revision + 1)
 
 
 def _with_resident(account: CardAccount, resident: Resident) -> CardAccount:
-    return replace(account, resident=resident, revision=account.revision + 1)
+    return msgspec.structs.replace(account, resident=resident, revision=account.revision + 1)

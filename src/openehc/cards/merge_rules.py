@@ -6,7 +6,7 @@ approves (`people`), and for thirty days everything can be taken apart again (do
 merging accounts).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
@@ -109,8 +109,7 @@ def judge_merge(survivor: CardAccount | None, merged: CardAccount | None) -> Ref
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """Two accounts, as they become together."""
 
     survivor: CardAccount
@@ -133,7 +132,7 @@ def merge(survivor: CardAccount, merged: CardAccount) -> Pair | Refusal:
         )
     return Pair(
         survivor=_with(survivor, cards=cards, tags=tags),
-        merged=replace(
+        merged=msgspec.structs.replace(
             _with(merged, cards=(), tags=()), state=CardState.CLOSED, merged_into=survivor.ehcid
         ),
     )
@@ -178,7 +177,7 @@ def separate(
     tags = tuple(tag for tag in survivor.resident.tags if tag not in gone)
     return Pair(
         survivor=_with(survivor, cards=one_default(kept), tags=tags),
-        merged=replace(
+        merged=msgspec.structs.replace(
             _with(merged, cards=one_default(back), tags=before.merged.tags),
             state=before.merged_state, merged_into=None,
         ),
@@ -206,4 +205,4 @@ def _with(
     account: CardAccount, *, cards: tuple[BoundCard, ...], tags: tuple[str, ...]
 ) -> CardAccount:
     resident = msgspec.structs.replace(account.resident, cards=cards, tags=tags)
-    return replace(account, resident=resident, revision=account.revision + 1)
+    return msgspec.structs.replace(account, resident=resident, revision=account.revision + 1)

@@ -3,7 +3,6 @@
 Decides nothing and reads nothing. `Resident` is what gets sealed at rest.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 
@@ -77,8 +76,7 @@ class Resident(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return int(self.birthday[:4]) if self.birthday else None
 
 
-@dataclass(frozen=True, slots=True)
-class CardAccount:
+class CardAccount(msgspec.Struct, frozen=True, gc=False):
     """An account as it is stored, opened.
 
     `merged_into` is the EHCID of the account of the same person that goes on in its place.
@@ -98,8 +96,7 @@ class CardAccount:
         return self.ehcid.hex().upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Applicant:
+class Applicant(msgspec.Struct, frozen=True, gc=False):
     """Someone who asks for a card: checked and normalised identity with the rest of the form."""
 
     resident: Resident
@@ -113,8 +110,7 @@ class Applicant:
         return self.apply_method == "4"
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True, gc=False):
     """One change of an account, as its history keeps it."""
 
     change: Change

@@ -3,7 +3,7 @@
 Idempotent: the person who has a card gets it back. Makes no QR code.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -152,7 +152,7 @@ class RegisterCard:
         serial: SerialKey | None,
     ) -> tuple[CardAccount, Written]:
         applicant = command.applicant
-        after = replace(
+        after = msgspec.structs.replace(
             found,
             state=CardState.PREPARED if applicant.prepares else CardState.ACTIVE,
             resident=applicant.resident,

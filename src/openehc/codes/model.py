@@ -3,9 +3,10 @@
 Reads and decides nothing.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
+
+import msgspec
 
 from openehc.cards.model import CardAccount
 
@@ -18,8 +19,7 @@ class Tag(StrEnum):
     STATIC = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCode:
+class ParsedCode(msgspec.Struct, frozen=True, gc=False):
     """A code taken apart; `channel` is the issuing channel as it was printed."""
 
     ehcid: bytes
@@ -38,16 +38,14 @@ def code_text(ehcid: bytes, tag: Tag, valid: str, channel: str) -> str:
     return f"{ehcid.hex().upper()}:{tag.value}:{valid}:{channel}"
 
 
-@dataclass(frozen=True, slots=True)
-class IssueRecord:
+class IssueRecord(msgspec.Struct, frozen=True, gc=False):
     """What is kept of a dynamic code that was issued."""
 
     channels: tuple[str, ...]
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(msgspec.Struct, frozen=True, gc=False):
     """A code with all that is known of it when it is judged."""
 
     code: ParsedCode
@@ -57,8 +55,7 @@ class Presented:
     issued: IssueRecord | None
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCode:
+class IssuedCode(msgspec.Struct, frozen=True, gc=False):
     """A code that was made."""
 
     account: CardAccount

@@ -1,6 +1,5 @@
 """Two accounts of one person: who may be merged, into which, and the way back."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openehc.cards.merge_rules import (
     SEPARABLE_FOR,

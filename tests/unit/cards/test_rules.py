@@ -1,8 +1,7 @@
 """Registration, standing and bound cards: what is decided over an account."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from openehc.cards.model import BoundCard, CardState
 from openehc.cards.rules import (

@@ -1,9 +1,9 @@
 """Whether a presented code identifies its holder, and what else is asked for."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from openehc.cards.model import CardState
 from openehc.codes.model import IssueRecord, ParsedCode, Presented, SupplementPolicy, Tag

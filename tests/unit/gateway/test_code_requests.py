@@ -1,10 +1,10 @@
 """What requests say of cards and codes."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from openehc.codes.model import Tag
 from openehc.gateway.calls import Call

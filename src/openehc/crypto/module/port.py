@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum, unique
 from typing import Protocol
 
+import msgspec
+
 
 class UnfitIdentity(ValueError):
     """These identity data cannot have an EHCID; the text names no personal data.
@@ -28,8 +30,7 @@ class IdentityNotPlain(UnfitIdentity):
     """A character that the layout cannot carry, or a part that is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Who an EHCID stands for: document type (2 characters) and number."""
 
     id_type: str
