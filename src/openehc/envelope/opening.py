@@ -101,14 +101,23 @@ def _text(fields: dict[str, Any], name: str) -> str:
 
 
 def _head(fields: dict[str, Any], method: str) -> ReplyHead:
-    app_id_field = next((name for name in APP_ID_FIELDS if _text(fields, name)), "app_id")
+    app_id_field, app_id = _app_id(fields)
     return ReplyHead(
-        app_id=_text(fields, app_id_field)[:_ECHO_LIMIT],
+        app_id=app_id[:_ECHO_LIMIT],
         app_id_field=app_id_field,
         method=method[:_ECHO_LIMIT],
         version=_text(fields, "version")[:_ECHO_LIMIT],
         style=_style(fields),
     )
+
+
+def _app_id(fields: dict[str, Any]) -> tuple[str, str]:
+    """By which name the application calls itself what."""
+    for name in APP_ID_FIELDS:
+        app_id = _text(fields, name)
+        if app_id:
+            return name, app_id
+    return APP_ID_FIELDS[0], ""
 
 
 def _style(fields: dict[str, Any]) -> SignatureStyle:

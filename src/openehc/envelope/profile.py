@@ -146,9 +146,9 @@ def joined_fields(fields: Mapping[str, Any], *, without: Iterable[str]) -> str:
     """`k=v` joined by `&` in ASCII order, empty values left out (材料三 附录A 3.4.2)."""
     return "&".join(
         [
-            f"{name}={fields[name]}"
+            f"{name}={value}"
             for name in sorted(fields)
-            if name not in without and fields[name]
+            if name not in without and (value := fields[name])
         ]
     )
 

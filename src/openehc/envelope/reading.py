@@ -24,24 +24,27 @@ _decoder: Final = msgspec.json.Decoder(dict[str, Any])
 
 def read_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in `raw` (UTF-8); raises `UnreadableJson`."""
-    for decoder in (_text_decoder, _flat_decoder):
+    fields: dict[str, Any]
+    try:
+        fields = _text_decoder.decode(raw)
+        texts = len(fields)
+    except (ValueError, RecursionError):
         try:
-            fields: dict[str, Any] = decoder.decode(raw)
+            fields = _flat_decoder.decode(raw)
         except (ValueError, RecursionError):
-            continue
-        return fields if _no_key_twice(raw, fields) else _read_any(raw)
-    return _read_any(raw)
+            return _read_any(raw)
+        texts = len([True for value in fields.values() if type(value) is str])
+    return fields if _no_key_twice(raw, len(fields), texts) else _read_any(raw)
 
 
-def _no_key_twice(raw: bytes, fields: dict[str, Any]) -> bool:
+def _no_key_twice(raw: bytes, keys: int, texts: int) -> bool:
     """Whether counting quotes already proves that no key came twice.
 
     In a flat object without escapes every key and every text has two quotes, so a key
     that was given twice leaves more quotes than the decoded fields explain. This spares
     the slow reading for almost every message.
     """
-    texts = len([True for value in fields.values() if type(value) is str])
-    return raw.count(_QUOTE) == 2 * (len(fields) + texts) and b"\\" not in raw
+    return raw.count(_QUOTE) == 2 * (keys + texts) and b"\\" not in raw
 
 
 def _read_any(raw: bytes) -> dict[str, Any]:
