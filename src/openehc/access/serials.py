@@ -76,8 +76,7 @@ class InFlight:
         return Occupied(self.keys, key.value)
 
 
-@dataclass(slots=True)
-class Occupied:
+class Occupied(msgspec.Struct):
     """A held number; leaving the block lets it go."""
 
     keys: set[str]

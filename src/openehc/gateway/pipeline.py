@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight, SerialKey, serial_key
 from openehc.access.traffic import Traffic
@@ -35,14 +37,15 @@ from openehc.kernel.refusal import (
 from openehc.spec import Spec, describe
 from openehc.storage.errors import QueueFull
 
+_NOTHING_KNOWN: Final = ReplyHead()
 
-@dataclass(slots=True)
-class Exchange:
+
+class Exchange(msgspec.Struct):
     """One request on its way: filled in as the stages learn more; read by the log."""
 
     received_at: datetime
     peer: str = ""
-    head: ReplyHead = field(default_factory=ReplyHead)
+    head: ReplyHead = _NOTHING_KNOWN
     term_id: str = ""
     code: str = ""
 

@@ -9,6 +9,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,11 @@ FLUSH_SECONDS: Final = 0.5
 _METHOD: Final = re.compile(r"[a-z]+(?:\.[A-Za-z]+)+", re.ASCII)
 """A refused message may hold anything in `method`; only what looks like a name is logged."""
 _encode: Final = msgspec.json.Encoder().encode
+
+
+@lru_cache(maxsize=256)
+def _shown(method: str) -> str:
+    return method if _METHOD.fullmatch(method) else ""
 
 
 @dataclass(slots=True)
@@ -33,7 +39,7 @@ class RequestLog:
         took = finished_at - exchange.received_at
         self.lines.append({
             "at": exchange.received_at,
-            "method": head.method if head.caller and _METHOD.fullmatch(head.method) else "",
+            "method": _shown(head.method) if head.caller else "",
             "app_id": head.app_id if head.caller else "",
             "term_id": exchange.term_id[:32],
             "ret_code": exchange.code,

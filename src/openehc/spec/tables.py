@@ -43,6 +43,12 @@ class _Step:
     read: Reader
     default: object
 
+    @property
+    def has_second_choice(self) -> bool:
+        """Whether anything is to be done when the field was not sent."""
+        row = self.field
+        return bool(row.aliases) or row.required or self.default is not _NO_VALUE
+
 
 @dataclass(frozen=True, slots=True)
 class MethodTable:
@@ -51,7 +57,7 @@ class MethodTable:
     method: Method
     request: tuple[Field, ...]
     response: tuple[Field, ...]
-    _steps: tuple[tuple[str, Reader, _Step], ...] = field(repr=False, compare=False)
+    _steps: tuple[tuple[str, Reader, _Step, bool], ...] = field(repr=False, compare=False)
 
     @classmethod
     def of(
@@ -64,7 +70,7 @@ class MethodTable:
     ) -> Self:
         """The table, its readers compiled once; the loader has judged the fields."""
         steps = tuple(_step(row, dictionaries=dictionaries) for row in request)
-        return cls(method, request, response, tuple((s.field.name, s.read, s) for s in steps))
+        return cls(method, request, response, tuple(_ready(s) for s in steps))
 
     @property
     def name(self) -> str:
@@ -96,10 +102,11 @@ class MethodTable:
         values: dict[str, Any] = {}
         faults: list[Fault] = []
         get = biz.get
-        for name, read, step in self._steps:
+        for name, read, step, otherwise in self._steps:
             value = get(name)
             if value is None:  # spares raising and catching Blank for what was not sent
-                _take_second_choice(step, biz=biz, values=values, faults=faults)
+                if otherwise:
+                    _take_second_choice(step, biz=biz, values=values, faults=faults)
                 continue
             try:
                 values[name] = read(value)
@@ -110,6 +117,11 @@ class MethodTable:
         if self.method.either:
             faults.extend(_missing_group(self, values=values, faults=faults))
         return Checked(values, tuple(faults))
+
+
+def _ready(step: _Step) -> tuple[str, Reader, _Step, bool]:
+    """A step as `check` takes it apart."""
+    return step.field.name, step.read, step, step.has_second_choice
 
 
 def _step(row: Field, *, dictionaries: Dictionaries) -> _Step:
