@@ -19,7 +19,8 @@ from tests.support.residents import resident
 MANY: Final = 100_000
 COMMON: Final = "甲样本"
 FAMILY: Final = "19888880000"
-BUDGET_SECONDS: Final = 0.05
+BUDGET_SECONDS: Final = 0.3
+"""About 0.03 on a quiet machine; to open 100,000 accounts one by one takes seconds."""
 ROUNDS: Final = 15
 
 SEED: Final = """
@@ -63,7 +64,7 @@ async def timed(client: httpx.AsyncClient, **asked: Any) -> tuple[float, dict[st
 
 
 @pytest.mark.slow
-async def test_a_search_among_a_hundred_thousand_takes_less_than_fifty_milliseconds(
+async def test_a_search_among_a_hundred_thousand_does_not_walk_through_them(
     console: Console, node: RunningNode
 ) -> None:
     await seed(node)
