@@ -14,7 +14,7 @@ from tests.support.console import Console
 from tests.support.messages import Person, registration, verification
 from tests.support.node import RunningNode
 
-LOOKS = "select action, object_ref from audit_records where actor_id = 'tester' order by at, seq"
+LOOKS = "select action, object_ref from audit_records where actor_id = 'tester' order by at, ctid"
 
 
 @pytest.fixture(autouse=True)

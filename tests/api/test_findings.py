@@ -117,7 +117,7 @@ async def test_each_step_is_audited_with_what_it_changed(desk: Desk) -> None:
     await step(desk, await step(desk, await recorded(desk, app, "not_listed"), "notify"), "suspend")
 
     rows = await desk.node.rows(
-        "select action, after from audit_records where object_kind = 'finding' order by seq"
+        "select action, after from audit_records where object_kind = 'finding' order by ctid"
     )
 
     assert [row["action"] for row in rows] == [

@@ -213,7 +213,7 @@ async def test_every_sight_is_recorded_with_its_reason_and_nothing_of_the_person
 
     records = await node.rows(
         "select category, action, reason, after, audit_records::text as whole"
-        " from audit_records where object_kind = 'resident' and object_ref = $1 order by seq",
+        " from audit_records where object_kind = 'resident' and object_ref = $1 order by at, ctid",
         card_id,
     )
 

@@ -254,7 +254,7 @@ async def test_every_act_leaves_a_record_of_who_did_what(desk: Desk) -> None:
     await desk.act("institutions", {**entry, "revision": 99}, "suspend")
 
     records = await desk.node.rows(
-        "select action, actor_id, result, reason from audit_records order by at, seq"
+        "select action, actor_id, result, reason from audit_records order by at, ctid"
     )
 
     assert [(row["action"], row["result"]) for row in records] == [
