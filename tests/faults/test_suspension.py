@@ -15,6 +15,7 @@ from openehc.access.rules import Act
 from openehc.audit.model import Actor, ActorKind
 from openehc.audit.trail import AuditTrail
 from openehc.console.api.access_desk import AccessDesk
+from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.clock import SystemClock
 from openehc.kernel.ids import SystemEntropy
@@ -35,9 +36,11 @@ CONNECTIONS: Final = 8
 async def desk(demo: Processes, plain_settings: Settings) -> AsyncIterator[AccessDesk]:
     """The use cases over the demo's database, in this process."""
     database = await Database.connect(demo.dsn, size=2, name="operator")
+    passphrase = (demo.data / "passphrase").read_text("utf-8").strip()
+    keys = open_key_file(demo.data / "keys.json", passphrase)
     yield build_access_desk(
         plain_settings, database, AuditTrail(database, SystemEntropy()),
-        sealer=ProfileSealer({1: b"k" * 16}, current=1), clock=SystemClock(),
+        sealer=ProfileSealer(keys.sealing, current=keys.sealing_current), clock=SystemClock(),
         entropy=SystemEntropy(),
     )  # fmt: skip
     await database.close()

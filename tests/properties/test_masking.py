@@ -46,7 +46,7 @@ def test_nothing_of_a_person_is_whole_in_a_masked_account(
     shown = {**masked_line(made), **masked_person(made)}
     shown = {name: value for name, value in shown.items() if name != "ehealth_card_id"}
 
-    text = repr(shown)
+    text = repr(shown).replace(made.resident.cards[0].bound_at, "")  # a time may look like a number
     for clear in (name, phone, card, person.id_no, person.birthday, made.mindex_id):
         assert clear not in text
     assert address not in (shown["address"], shown["work_unit"])
