@@ -1,5 +1,7 @@
 """The doors of the console API: documentation, sessions, problems."""
 
+import pytest
+
 from openehc.people.permissions import Role
 from tests.support.console import Console
 
@@ -35,3 +37,22 @@ async def test_no_answer_is_kept_or_framed(console: Console) -> None:
 
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-frame-options"] == "DENY"
+
+
+async def test_a_defect_is_logged_by_its_place_and_never_by_its_text(
+    console: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    typed = "what a person typed"
+
+    def broken() -> None:
+        raise ValueError(typed)
+
+    console.node.parts.console.api.add_api_route("/api/broken", broken)
+    client = await console.client()
+
+    answer = await client.get("/api/broken")
+
+    assert answer.status_code == 500
+    assert answer.json()["title_en"] == "Internal error"
+    assert "in broken" in caplog.text
+    assert typed not in caplog.text

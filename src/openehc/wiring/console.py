@@ -1,6 +1,7 @@
 """The console API of one worker: its use cases, built and handed to the routers."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -77,8 +78,13 @@ class Console:
         return self.api.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        await self.api(scope, receive, send)
+        """Answer one HTTP request.
+
+        What was not expected is answered with 500 and logged by its place inside; passed on,
+        the server would log its text as well, which may quote a person.
+        """
+        with suppress(Exception):
+            await self.api(scope, receive, send)
 
 
 def build_console(parts: ConsoleParts, desk: AccessDesk) -> FastAPI:

@@ -5,6 +5,7 @@ what to do, and never holds personal data or secrets.
 """
 
 import logging
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -189,5 +190,6 @@ async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("console: unexpected %s", type(error).__name__)
+    place = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("console: unexpected %s\n%s", type(error).__name__, place)
     return Problem(500).response()
