@@ -19,7 +19,7 @@ between two rows of one batch.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from typing import ClassVar, Final, Protocol, TypeAlias
@@ -44,9 +44,15 @@ _CHANGED_NOTHING: Final = frozenset({"40001", "40P01"})  # serialization failure
 # raise in a trigger); of the others (no such table, disk full) the whole statement is.
 _ONE_ROWS_FAULT: Final = frozenset({"21", "22", "23", "44", "P0"})
 
-_SETTINGS: Final = {"enable_seqscan": "off"}
+PLANNING: Final[Mapping[str, str]] = {"enable_seqscan": "off"}
 """A batch finds each of its rows by an index. Whether a table is small enough to be read
 whole is guessed once, from its size at that time, and the plan stays while it grows."""
+
+READ_PLANNING: Final[Mapping[str, str]] = {
+    **PLANNING, "enable_hashjoin": "off", "enable_mergejoin": "off",
+}  # fmt: skip
+"""For statements that only look rows up: these two ways to join read the index whole. Those
+that save also join the steps of the statement itself, for which a hash is right."""
 
 Shape: TypeAlias = Callable[[Sequence[Row]], Parameters]
 _Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
@@ -82,6 +88,7 @@ class Batch:
     """
 
     retries_lost_connection: ClassVar[int] = 0
+    planning: ClassVar[Mapping[str, str]] = PLANNING
 
     __slots__ = ("_busy", "_closed", "_idle", "_most", "_shape", "_waiting", "_waking", "name")
 
@@ -101,7 +108,8 @@ class Batch:
         self._most: Final = most
         self._waiting: Final[deque[tuple[Row, _Waiter]]] = deque()
         self._idle: Final[list[_Lane]] = [
-            _Lane(database, sql, addition() if addition else _NOTHING) for _ in range(lanes)
+            _Lane(database, sql, self.planning, addition() if addition else _NOTHING)
+            for _ in range(lanes)
         ]
         self._busy: Final[dict[_Lane, asyncio.Task[None]]] = {}
         self._waking = False
@@ -204,6 +212,7 @@ class BatchedRead(Batch):
 
     __slots__ = ()
     retries_lost_connection = 1
+    planning = READ_PLANNING
 
 
 class GroupCommit(Batch):
@@ -244,18 +253,21 @@ _NOTHING: Final = _Nothing()
 class _Lane:
     """One connection of the batch's own, made when first needed and again when lost."""
 
-    __slots__ = ("_addition", "_connection", "_database", "_sql")
+    __slots__ = ("_addition", "_connection", "_database", "_planning", "_sql")
 
-    def __init__(self, database: Database, sql: str, addition: Addition) -> None:
+    def __init__(
+        self, database: Database, sql: str, planning: Mapping[str, str], addition: Addition
+    ) -> None:
         self._database: Final = database
         self._sql: Final = sql
+        self._planning: Final = planning
         self._addition: Final = addition
         self._connection: Connection | None = None
 
     async def fetch(self, parameters: Parameters, rows: Sequence[Row]) -> list[asyncpg.Record]:
         connection = self._connection
         if connection is None or connection.is_closed():
-            connection = self._connection = await self._database.new_connection(**_SETTINGS)
+            connection = self._connection = await self._database.new_connection(**self._planning)
         addition = self._addition
         added = addition.parameters(rows)
         try:
