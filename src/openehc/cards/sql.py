@@ -17,14 +17,16 @@ ACCOUNT_COLUMNS: Final = """c.ehcid, c.state, c.sealed_profile,
 ACCOUNT_BY_DOCUMENT: Final = f"""
 select q.ord, {ACCOUNT_COLUMNS}
   from unnest($1::bytea[]) with ordinality as q (document_index, ord)
-  join card_documents d using (document_index)
-  join cards c using (ehcid)
+  cross join lateral (
+      select ehcid from card_documents d where d.document_index = q.document_index offset 0
+  ) d
+  cross join lateral (select * from cards c where c.ehcid = d.ehcid offset 0) c
 """
 
 ACCOUNT_BY_EHCID: Final = f"""
 select q.ord, {ACCOUNT_COLUMNS}
   from unnest($1::bytea[]) with ordinality as q (ehcid, ord)
-  join cards c using (ehcid)
+  cross join lateral (select * from cards c where c.ehcid = q.ehcid offset 0) c
 """
 
 USE_COLUMNS: Final = {**FACT_COLUMNS, "serial": "text"}

@@ -16,9 +16,14 @@ from openehc.storage.rows import given_rows
 PRESENTED: Final = f"""
 select q.ord, {ACCOUNT_COLUMNS}, i.channels as issued_channels, i.state as issued_state
   from ({given_rows({"ehcid": "bytea", "code_key": "uuid", "day": "date"})}) q
-  join cards c using (ehcid)
-  left join issued_codes i on i.day = q.day and i.code_key = q.code_key
+  cross join lateral (select * from cards c where c.ehcid = q.ehcid offset 0) c
+  left join lateral (
+      select channels, state from issued_codes i
+       where i.day = q.day and i.code_key = q.code_key and i.day between $2 and $3 offset 0
+  ) i on true
 """
+"""$2 and $3 are the first and the last day of the batch: the days that are not asked for
+cost nothing, however many the table has."""
 
 ISSUE_COLUMNS: Final = {
     **USE_COLUMNS, "code_day": "date", "code_key": "uuid", "channel": "text",

@@ -1,8 +1,9 @@
 """Codes, their use and authorisations in the database: the only file of `codes` that touches it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import date, datetime
+from typing import Final, cast
 
 import asyncpg
 import msgspec
@@ -27,7 +28,7 @@ from openehc.crypto.sm3 import sm3
 from openehc.kernel.clock import china_day
 from openehc.storage.batching import BatchedRead, GroupCommit
 from openehc.storage.pool import Database
-from openehc.storage.rows import as_json
+from openehc.storage.rows import Parameters, Row, as_json
 
 _NO_ISSUE: Final = (None, None, None, None)
 
@@ -71,7 +72,7 @@ class CodeStore:
         self._database = database
         self._cards = cards
         self._presented = BatchedRead(
-            database, PRESENTED, name="presented code", lanes=1, shape=as_json
+            database, PRESENTED, name="presented code", lanes=1, shape=_with_days
         )
         self._issue = GroupCommit(
             database, ISSUE, name="issue code", lanes=1, shape=as_json, addition=self._fact_lane
@@ -160,6 +161,12 @@ class CodeStore:
             DECIDE_AUTHORISATION, token_index(token), status.value, ehcid, at
         )
         return bool(decided)
+
+
+def _with_days(rows: Sequence[Row]) -> Parameters:
+    """The parameters of `PRESENTED`: its rows, and between which days their codes expire."""
+    days = [cast("date", row[2]) for row in rows if row[2] is not None]
+    return (*as_json(rows), min(days, default=None), max(days, default=None))
 
 
 def _claim(answer: asyncpg.Record | None) -> Claim:

@@ -44,15 +44,14 @@ _CHANGED_NOTHING: Final = frozenset({"40001", "40P01"})  # serialization failure
 # raise in a trigger); of the others (no such table, disk full) the whole statement is.
 _ONE_ROWS_FAULT: Final = frozenset({"21", "22", "23", "44", "P0"})
 
-PLANNING: Final[Mapping[str, str]] = {"enable_seqscan": "off"}
-"""A batch finds each of its rows by an index. Whether a table is small enough to be read
-whole is guessed once, from its size at that time, and the plan stays while it grows."""
-
-READ_PLANNING: Final[Mapping[str, str]] = {
-    **PLANNING, "enable_hashjoin": "off", "enable_mergejoin": "off",
+PLANNING: Final[Mapping[str, str]] = {
+    "enable_seqscan": "off", "plan_cache_mode": "force_generic_plan",
 }  # fmt: skip
-"""For statements that only look rows up: these two ways to join read the index whole. Those
-that save also join the steps of the statement itself, for which a hash is right."""
+"""A batch finds each of its rows by an index, with one plan that is made once for any values.
+Whether a table is small enough to be read whole would be guessed from its size at that time,
+and the plan stays while it grows. For the same reason a statement looks rows up in a
+`lateral (... offset 0)`, which is asked once for each row: as a join it may read the whole
+index (tests/storage/test_batch_plans.py)."""
 
 Shape: TypeAlias = Callable[[Sequence[Row]], Parameters]
 _Waiter: TypeAlias = "asyncio.Future[asyncpg.Record | None]"
@@ -88,7 +87,6 @@ class Batch:
     """
 
     retries_lost_connection: ClassVar[int] = 0
-    planning: ClassVar[Mapping[str, str]] = PLANNING
 
     __slots__ = ("_busy", "_closed", "_idle", "_most", "_shape", "_waiting", "_waking", "name")
 
@@ -108,8 +106,7 @@ class Batch:
         self._most: Final = most
         self._waiting: Final[deque[tuple[Row, _Waiter]]] = deque()
         self._idle: Final[list[_Lane]] = [
-            _Lane(database, sql, self.planning, addition() if addition else _NOTHING)
-            for _ in range(lanes)
+            _Lane(database, sql, addition() if addition else _NOTHING) for _ in range(lanes)
         ]
         self._busy: Final[dict[_Lane, asyncio.Task[None]]] = {}
         self._waking = False
@@ -212,7 +209,6 @@ class BatchedRead(Batch):
 
     __slots__ = ()
     retries_lost_connection = 1
-    planning = READ_PLANNING
 
 
 class GroupCommit(Batch):
@@ -253,21 +249,18 @@ _NOTHING: Final = _Nothing()
 class _Lane:
     """One connection of the batch's own, made when first needed and again when lost."""
 
-    __slots__ = ("_addition", "_connection", "_database", "_planning", "_sql")
+    __slots__ = ("_addition", "_connection", "_database", "_sql")
 
-    def __init__(
-        self, database: Database, sql: str, planning: Mapping[str, str], addition: Addition
-    ) -> None:
+    def __init__(self, database: Database, sql: str, addition: Addition) -> None:
         self._database: Final = database
         self._sql: Final = sql
-        self._planning: Final = planning
         self._addition: Final = addition
         self._connection: Connection | None = None
 
     async def fetch(self, parameters: Parameters, rows: Sequence[Row]) -> list[asyncpg.Record]:
         connection = self._connection
         if connection is None or connection.is_closed():
-            connection = self._connection = await self._database.new_connection(**self._planning)
+            connection = self._connection = await self._database.new_connection(**PLANNING)
         addition = self._addition
         added = addition.parameters(rows)
         try:
