@@ -157,7 +157,7 @@ def external(worker_dsn: str, database_dsn: str) -> Iterator[Settings]:
     """A node of production with an external database and both of its roles."""
     yield Settings(
         data=Path("/nowhere"), ehcin="9901A0001", mode=KeyPurpose.PRODUCTION, dsn=worker_dsn,
-        owner_dsn=database_dsn,
+        owner_dsn=database_dsn, kept_days=3660,
     )  # fmt: skip
     with psycopg.connect(database_dsn) as owner:
         give_rights(database_dsn, WORKER, append_only=APPEND_ONLY)

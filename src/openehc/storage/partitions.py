@@ -1,6 +1,6 @@
 """Tables partitioned by day: tomorrow's table is there before tomorrow.
 
-Days run from midnight in +08:00 (附录E 6.2). Nothing is ever detached or dropped here.
+Days run from midnight in +08:00 (附录E 6.2). Days go in `old_days.py`.
 """
 
 import asyncio

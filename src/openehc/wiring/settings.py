@@ -36,6 +36,7 @@
     legacy_channels = { "35020001001" = "3502A0001" }
     public_account_qrcode = ""
     longest_life_seconds = 300     # of a dynamic code: as short as risk control wants it
+    kept_days = 31                 # records of issued codes, needed while a code lives; facts stay
 
     [audit]
     checkpoint_seconds = 60        # how often the node signs how far its audit records are
@@ -76,6 +77,8 @@ FILE: Final = "node.toml"
 _SHORTEST_LIFE_SECONDS: Final = 10
 _LONGEST_WINDOW_MINUTES: Final = 24 * 60
 _LONGEST_CHECKPOINT_SECONDS: Final = 3600
+_FEWEST_KEPT_DAYS: Final = 2  # a code that was issued before midnight is presented after it
+_MOST_KEPT_DAYS: Final = 3660
 _MOST_ONLINE_HOURS: Final = 24 * 90
 _SECTIONS: Final = {
     "node": (
@@ -90,7 +93,7 @@ _SECTIONS: Final = {
     ),
     "codes": (
         "supplement", "supplement_by_treatment", "legacy_channels", "public_account_qrcode",
-        "longest_life_seconds",
+        "longest_life_seconds", "kept_days",
     ),
     "audit": ("checkpoint_seconds", "checkpoint_file"),
     "console": ("proxies", "gateway_addresses", "gateway_key_file"),
@@ -121,6 +124,7 @@ class Settings:
     legacy_channels: Mapping[str, str] = field(default_factory=dict)
     public_account_qrcode: str = ""
     longest_life: timedelta = LONGEST_LIFE
+    kept_days: int = 31
     node_name: str = ""
     online_hours: int = 24
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
@@ -290,6 +294,13 @@ def _life(value: object) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def _kept_days(value: object) -> int:
+    days = _whole_number(value)
+    if not _FEWEST_KEPT_DAYS <= days <= _MOST_KEPT_DAYS:
+        raise ValueError(f"{_FEWEST_KEPT_DAYS} to {_MOST_KEPT_DAYS} days are expected")
+    return days
+
+
 def _whole_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("a whole number is expected")  # noqa: TRY004 (a setting)
@@ -355,6 +366,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "checkpoint_seconds": _checkpoint_seconds,
     "checkpoint_file": _text,
     "longest_life_seconds": _life,
+    "kept_days": _kept_days,
 }
 _PLACES: Final = (
     "passphrase_file", "tls_certificate", "tls_key", "gateway_key_file", "checkpoint_file",
@@ -362,5 +374,5 @@ _PLACES: Final = (
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
     "proxies", "gateway_addresses", "checkpoint_seconds",
-    "node_name", "online_hours",
+    "node_name", "online_hours", "kept_days",
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""The database as the workers see it: a role of their own, and days that are made ahead for them.
+"""The database as the workers see it: a role of their own, and days that come and go for them.
 
-The owner of the tables migrates, makes the days and rotates keys; workers only read and
+The owner of the tables migrates, makes and drops the days and rotates keys; workers only read and
 write rows, and no role of theirs can change what was appended (材料二 附录B 5.3).
 """
 
@@ -9,11 +9,13 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Final
 
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.kernel.clock import SystemClock
 from openehc.storage.embedded import worker_password
+from openehc.storage.old_days import let_old_days_go
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
 from openehc.storage.worker_role import (
@@ -24,7 +26,7 @@ from openehc.storage.worker_role import (
     make_role,
     role_of,
 )
-from openehc.wiring.node import DAILY_TABLES
+from openehc.wiring.node import DAILY_TABLES, PASSING_TABLES
 from openehc.wiring.settings import Settings, WrongSettings
 
 APPEND_ONLY: Final = (
@@ -37,19 +39,22 @@ AUDITED: Final = ("audit_records", "audit_checkpoints", "audit_heads", "usage_fa
 """Those whose protection a node asks for before it serves."""
 
 _HOUR: Final = 3600.0
+_DETACHING_SECONDS: Final = 600.0
+"""A day is detached when the transactions that began before have ended, long exports too."""
+
 _log: Final = logging.getLogger("openehc.node")
 
 
 @contextmanager
 def workers_database(settings: Settings, owner_dsn: str) -> Iterator[str]:
-    """The workers' DSN while the block runs; days are made ahead meanwhile.
+    """The workers' DSN while the block runs; days are made ahead and dropped meanwhile.
 
     Raises WrongSettings in production when the workers could change audit records,
     RightsNotGiven, DatabaseDown.
     """
     dsn = _workers_dsn(settings, owner_dsn)
     _require_append_only(settings, dsn)
-    with _days_ahead(owner_dsn):
+    with _days_seen_to(owner_dsn, timedelta(days=settings.kept_days)):
         yield dsn
 
 
@@ -78,14 +83,24 @@ def _require_append_only(settings: Settings, dsn: str) -> None:
 
 
 @contextmanager
-def _days_ahead(owner_dsn: str) -> Iterator[None]:
+def _days_seen_to(owner_dsn: str, kept: timedelta) -> Iterator[None]:
     """Workers own no table, so whoever starts them sees to the days."""
     loop = asyncio.new_event_loop()
 
     async def keep() -> None:
-        database = await Database.connect(owner_dsn, size=1, name="openehc days")
+        database = await Database.connect(
+            owner_dsn, size=2, name="openehc days", patience=_DETACHING_SECONDS
+        )
         try:
-            await keep_partitions(database, DAILY_TABLES, SystemClock(), every=_HOUR)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(
+                    keep_partitions(database, DAILY_TABLES, SystemClock(), every=_HOUR)
+                )
+                both.create_task(
+                    let_old_days_go(
+                        database, dict.fromkeys(PASSING_TABLES, kept), SystemClock(), every=_HOUR
+                    )
+                )
         finally:
             await database.close()
 
@@ -96,7 +111,7 @@ def _days_ahead(owner_dsn: str) -> Iterator[None]:
             loop.run_until_complete(task)
         loop.close()
 
-    thread = threading.Thread(target=run, daemon=True, name="days ahead")
+    thread = threading.Thread(target=run, daemon=True, name="days")
     thread.start()
     try:
         yield

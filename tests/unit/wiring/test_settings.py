@@ -44,6 +44,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         legacy_channels = { "99010001001" = "9902B0007" }
         public_account_qrcode = "https://qr.example.org"
         longest_life_seconds = 90
+        kept_days = 190
         [console]
         proxies = ["10.0.0.5", "fd00::0:5"]
         gateway_addresses = ["10.0.0.6"]
@@ -65,6 +66,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.gateway_addresses == {"10.0.0.6"}
     assert settings.gateway_key_file == tmp_path / "gateway.key"
     assert settings.longest_life == timedelta(seconds=90)
+    assert settings.kept_days == 190
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         (SMALLEST + '[console]\nproxies = "10.0.0.5"\n', "console.proxies"),
         (SMALLEST + '[console]\nproxies = ["proxy.example"]\n', "console.proxies"),
         (SMALLEST + "[console]\ngateway_addresses = [1]\n", "console.gateway_addresses"),
+        (SMALLEST + "[codes]\nkept_days = 1\n", "codes.kept_days"),
+        (SMALLEST + "[codes]\nkept_days = 3661\n", "codes.kept_days"),
         (SMALLEST + "[codes]\nlongest_life_seconds = 9\n", "codes.longest_life_seconds"),
         (SMALLEST + "[codes]\nlongest_life_seconds = 301\n", "codes.longest_life_seconds"),
         (SMALLEST + '[codes]\nlongest_life_seconds = "60"\n', "codes.longest_life_seconds"),

@@ -1,0 +1,77 @@
+"""Days that served their time leave a table: detached without stopping anybody, then dropped.
+
+Only tables that are told so lose days; which, and after how long, is decided by the caller.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from openehc.kernel.clock import Clock, china_day
+from openehc.kernel.refusal import PlatformError
+from openehc.storage.pool import Database
+
+_DAYS: Final = r"""
+select c.relname as name, i.inhrelid is not null as attached,
+       coalesce(i.inhdetachpending, false) as half_detached
+  from pg_class c left join pg_inherits i on i.inhrelid = c.oid
+ where c.relnamespace = (select relnamespace from pg_class where oid = to_regclass($1))
+   and c.relkind = 'r' and starts_with(c.relname, $1 || '_')
+ order by c.relname
+"""
+_DETACH: Final = "alter table {table} detach partition {day} concurrently"
+_FINISH: Final = "alter table {table} detach partition {day} finalize"
+_DROP: Final = "drop table {day}"
+_NAME: Final = re.compile(r".+_(\d{8})")
+
+_log = logging.getLogger(__name__)
+
+
+async def drop_old_days(
+    database: Database, kept: Mapping[str, timedelta], *, today: date
+) -> list[str]:
+    """Drop the days of each table in `kept` that ended longer ago than that.
+
+    Returns the names of those dropped. What was interrupted half-way is finished. Another
+    node may do the same at the same moment: one of them gets StatementRefused, and loses
+    nothing. Raises DatabaseDown.
+    """
+    dropped: list[str] = []
+    for table, span in kept.items():
+        for row in await database.fetch(_DAYS, table):
+            name = row["name"]
+            day = _day_of(name, table)
+            if day is None or day >= today - span:
+                continue
+            if row["half_detached"]:
+                await database.execute(_FINISH.format(table=table, day=name))
+            elif row["attached"]:
+                await database.execute(_DETACH.format(table=table, day=name))
+            await database.execute(_DROP.format(day=name))
+            dropped.append(name)
+    return dropped
+
+
+async def let_old_days_go(
+    database: Database, kept: Mapping[str, timedelta], clock: Clock, *, every: float
+) -> None:
+    """Drop old days at once and every `every` seconds, until cancelled; failures are logged."""
+    while True:
+        try:
+            await drop_old_days(database, kept, today=china_day(clock.now()))
+        except PlatformError as failure:
+            _log.warning("old days not dropped, tried again later: %s", failure)
+        await asyncio.sleep(every)
+
+
+def _day_of(name: str, table: str) -> date | None:
+    digits = _NAME.fullmatch(name)
+    if digits is None or name != f"{table}_{digits[1]}":
+        return None
+    try:
+        return datetime.strptime(digits[1], "%Y%m%d").date()  # noqa: DTZ007 (a day, no moment)
+    except ValueError:
+        return None
