@@ -17,6 +17,7 @@ import uvloop
 from bench.budgets import Row, missed
 from bench.crypto import CROWD
 from bench.crypto import measure as measure_crypto
+from bench.filling import MOST
 from bench.machine import Circumstances, circumstances
 from bench.measuring import Bench, Stock
 from bench.messages import Desk, LoadMethod
@@ -64,6 +65,10 @@ def _counts(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[i
     help="Worker processes of the demo that is started.",
 )  # fmt: skip
 @click.option(
+    "--residents", type=click.IntRange(0, MOST), default=0, show_default=True,
+    help="Accounts that the demo holds before it is measured; a million takes about a minute.",
+)  # fmt: skip
+@click.option(
     "--crypto", flag_value="yes",
     help="Measure the crypto module and the front proxy instead of a node.",
 )  # fmt: skip
@@ -77,10 +82,12 @@ def _counts(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[i
     help="End with 1 when a budget is missed.",
 )  # fmt: skip
 def main(
-    *, workers: int, crypto: str | None, target: Path | None, profile: Path | None,
+    *, workers: int, residents: int, crypto: str | None, target: Path | None, profile: Path | None,
     exit_code_when_missed: int, **what: Any,  # noqa: ANN401 (the fields of Order)
 ) -> None:  # fmt: skip
     """Print what register, generate and verify cost, against the budgets."""
+    if profile and residents:
+        raise click.UsageError("--residents fills a demo of the bench's own, not a node that runs")
     order = Order(**what)
     try:
         raise_file_limit(files=max(CROWD, *order.connections) + _SPARE_FILES)
@@ -91,7 +98,7 @@ def main(
             facts, rows = _measured(running_node(profile), order)
         else:
             click.echo("starting a demo node ...")
-            with own_demo(workers=workers) as node:
+            with own_demo(workers=workers, residents=residents) as node:
                 facts, rows = _measured(node, order)
     except NoNode as trouble:
         raise click.ClickException(str(trouble)) from None

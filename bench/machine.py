@@ -73,7 +73,9 @@ async def _postgres(processes: NodeProcesses | None) -> dict[str, str]:
     except (OSError, ValueError, IndexError, psutil.Error, asyncpg.PostgresError):
         return {}
     try:
-        return {name: str(await connection.fetchval(f"show {name}")) for name in SETTINGS}
+        told = {name: str(await connection.fetchval(f"show {name}")) for name in SETTINGS}
+        accounts = await connection.fetchval("select count(*) from cards")
+        return told | {"accounts": str(accounts)}
     finally:
         await connection.close()
 

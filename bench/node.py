@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bench.filling import fill
 from bench.processes import NodeProcesses
 from openehc.envelope.client_side import Credentials
 
@@ -62,8 +63,11 @@ def running_node(profile: Path) -> BenchedNode:
 
 
 @contextmanager
-def own_demo(*, workers: int) -> Iterator[BenchedNode]:
-    """A fresh demo node, stopped and removed at the end; raises NoNode when it does not start."""
+def own_demo(*, workers: int, residents: int = 0) -> Iterator[BenchedNode]:
+    """A fresh demo node that holds so many accounts, stopped and removed at the end.
+
+    Raises NoNode when it does not start.
+    """
     folder = Path(tempfile.mkdtemp(prefix="openehc-bench-"))
     # The database's own user has to pass through when we are root; it sees nothing else.
     folder.chmod(0o711)
@@ -74,7 +78,10 @@ def own_demo(*, workers: int) -> Iterator[BenchedNode]:
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            yield running_node(_profile_when_ready(data / "demo.json", process=process, log=log))
+            profile = _profile_when_ready(data / "demo.json", process=process, log=log)
+            if residents:
+                fill(data, residents=residents)
+            yield running_node(profile)
         finally:
             stop_process(process)
     finally:

@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.source_tree import ROOT
 
-SHORT = ("--seconds", "0.3", "--connections", "4", "--workers", "1")
+ACCOUNTS = 300
+SHORT = ("--seconds", "0.3", "--connections", "4", "--workers", "1", "--residents", str(ACCOUNTS))
 
 
 def bench(*options: str, temporary: str | None = None) -> "subprocess.CompletedProcess[str]":
@@ -62,6 +63,11 @@ def test_the_settings_of_postgres_are_told(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+def test_the_measured_database_is_as_full_as_wanted(told: dict[str, Any]) -> None:
+    assert int(told["circumstances"]["postgres"]["accounts"]) >= ACCOUNTS
+
+
+@pytest.mark.slow
 def test_the_demo_and_its_folder_are_gone_afterwards(told: dict[str, Any]) -> None:
     assert told["left"] == set()
 
@@ -79,6 +85,15 @@ def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
     finished = bench("--methods", "erase")
 
     assert (finished.returncode, "register, generate, verify" in finished.stderr) == (2, True)
+
+
+def test_a_node_that_runs_is_not_filled(tmp_path: Path) -> None:
+    profile = tmp_path / "demo.json"
+    profile.write_text("{}", encoding="utf-8")
+
+    finished = bench("--profile", str(profile), "--residents", "5")
+
+    assert (finished.returncode, "not a node that runs" in finished.stderr) == (2, True)
 
 
 def test_a_profile_that_is_none_is_refused(tmp_path: Path) -> None:
