@@ -70,6 +70,12 @@ class Bench:
             await self._stock_up(method, count=count, seconds=seconds)
             return await self._measured(method, crowd, count=count, seconds=seconds)
 
+    async def salvo(self, method: LoadMethod, *, connections: int) -> Row:
+        """Send one message over each of so many connections at the same moment."""
+        await self._stock_up(method, count=connections, seconds=_PORTION_SECONDS)
+        async with self._crowd(connections) as crowd:
+            return await self._measured(method, crowd, count=connections, seconds=_PORTION_SECONDS)
+
     @asynccontextmanager
     async def _crowd(self, connections: int) -> AsyncIterator[Crowd]:
         host, port = self.node.address
