@@ -61,7 +61,7 @@ async def decide(client: httpx.AsyncClient, number: int, what: str = "approve") 
     return await client.post(f"/api/approvals/{number}/{what}", json={"reason": "已核对"})
 
 
-@pytest.mark.requirement("G2-B-5.3-15", "G2-B-5.3-18")
+@pytest.mark.requirement("G2-B-5.3-15", "G2-B-5.3-18", "G2-B-5.4-6")
 async def test_a_second_person_approves_and_it_is_done_once(
     people: PeopleAtNode, merging: Merging
 ) -> None:

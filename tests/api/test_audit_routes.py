@@ -38,7 +38,7 @@ async def _looks(node: RunningNode) -> list[str]:
     return [row["action"] for row in await node.rows(LOOKS)]
 
 
-@pytest.mark.requirement("G2-B-5.3-17", "G2-B-5.3-22", "G2-B-5.3-25")
+@pytest.mark.requirement("G2-B-5.3-17", "G2-B-5.3-21", "G2-B-5.3-22", "G2-B-5.3-25")
 async def test_an_auditor_finds_who_did_what_to_whom_from_where(
     node: RunningNode, auditor: httpx.AsyncClient
 ) -> None:

@@ -75,7 +75,10 @@ def refused_for_rights(answer: httpx.Response) -> bool:
     return answer.status_code == httpx.codes.FORBIDDEN and "permission" in answer.json()
 
 
-@pytest.mark.requirement("G1-9.4-1", "G1-9.4-7", "G2-B-5.3-11", "G2-B-5.3-15", "G2-B-5.3-16")
+@pytest.mark.requirement(
+    "G1-9.4-1", "G1-9.4-7", "G2-B-5.3-11", "G2-B-5.3-15", "G2-B-5.3-16", "G1-10.2.2-1",
+    "G2-A-5.1-2",
+)  # fmt: skip
 @pytest.mark.parametrize("role", list(Role))
 async def test_a_role_reaches_just_the_routes_that_the_table_gives_it(
     people: PeopleAtNode, accounts: dict[Role, Account], routes: list[Route], role: Role
@@ -90,6 +93,7 @@ async def test_a_role_reaches_just_the_routes_that_the_table_gives_it(
     assert wrong == []
 
 
+@pytest.mark.requirement("G2-A-5.6.5-4")
 async def test_nobody_reaches_anything_but_the_doors(
     people: PeopleAtNode, routes: list[Route]
 ) -> None:

@@ -248,7 +248,7 @@ async def test_who_did_not_see_the_present_revision_changes_nothing(
     assert answer.status_code == status
 
 
-@pytest.mark.requirement("G1-9.4-3", "G1-9.4-4")
+@pytest.mark.requirement("G1-9.4-3", "G1-9.4-4", "G1-10.2.2-5")
 async def test_every_act_leaves_a_record_of_who_did_what(desk: Desk) -> None:
     entry = await desk.hospital()
     await desk.act("institutions", {**entry, "revision": 99}, "suspend")
@@ -345,6 +345,37 @@ async def test_a_list_is_searched_sorted_and_cut(desk: Desk) -> None:
     assert [item["org_name"] for item in page["items"]] == ["甲院2", "甲院1"]
     assert (page["total"], page["page"], page["size"]) == (5, 2, 2)
     assert ORG_CODE not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("register", "number_field", "changes"),
+    [
+        pytest.param(
+            "applications", "record_num", {"app_name": "另一个应用"},
+            marks=pytest.mark.requirement("G2-B-5.1-19"),
+        ),
+        pytest.param(
+            "terminals", "term_id", {"term_name": "另一台终端", "serial_no": "SECOND-1"},
+            marks=pytest.mark.requirement("G2-B-5.1-25"),
+        ),
+        pytest.param("modules", "module_no", {"model": "SJJ-另一个", "serial_no": "SECOND-1"}),
+    ],
+)  # fmt: skip
+async def test_an_entry_is_found_by_its_name_and_by_its_number(
+    desk: Desk, register: str, number_field: str, changes: dict[str, str]
+) -> None:
+    await desk.hospital()
+    await desk.approved(register)
+    wanted = await desk.approved(register, **changes)
+    name = next(iter(changes))
+
+    pages = [
+        (await desk.province.get(f"/api/{register}", params={"q": asked})).json()
+        for asked in (changes[name], wanted[number_field])
+    ]
+
+    assert [[item["id"] for item in page["items"]] for page in pages] == [[wanted["id"]]] * 2
+    assert pages[0]["items"][0][name] == changes[name]
 
 
 @pytest.mark.requirement("G1-9.4-8")

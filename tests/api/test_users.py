@@ -27,7 +27,9 @@ async def assign(
     return await client.put(f"/api/users/{user}/roles", json=form)
 
 
-@pytest.mark.requirement("G2-B-5.3-2", "G2-B-5.3-14", "G1-9.4-3", "G1-9.4-4")
+@pytest.mark.requirement(
+    "G2-B-5.3-2", "G2-B-5.3-14", "G1-9.4-3", "G1-9.4-4", "G1-10.2.2-2", "G2-A-5.1-2"
+)
 async def test_a_newcomer_has_no_rights_until_another_administrator_gives_them(
     people: PeopleAtNode,
 ) -> None:
@@ -66,7 +68,7 @@ async def test_the_initial_password_opens_nothing_but_its_change(people: PeopleA
     assert (before.status_code, after.status_code) == (403, 200)
 
 
-@pytest.mark.requirement("G1-9.7-1", "G2-B-5.3-3", "G2-A-5.3.1-4")
+@pytest.mark.requirement("G1-9.7-1", "G2-B-5.3-3", "G2-A-5.3.1-4", "G2-A-5.6.5-4")
 async def test_a_login_is_one_persons_for_ever(people: PeopleAtNode) -> None:
     system = await people.signed_in(Role.SYSTEM_ADMIN)
     await make(system)
@@ -103,7 +105,7 @@ async def test_a_name_that_cannot_be_read_is_refused(people: PeopleAtNode, name:
     assert refused.status_code == 422
 
 
-@pytest.mark.requirement("G2-B-5.3-15")
+@pytest.mark.requirement("G2-B-5.3-15", "G1-10.2.2-1")
 @pytest.mark.parametrize(
     "form",
     [

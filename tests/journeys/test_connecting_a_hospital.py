@@ -32,7 +32,9 @@ async def _follows(client: GatewayClient, code: str) -> str:
     return last
 
 
-@pytest.mark.requirement("G1-10.3-2", "G2-B-5.1-17", "G2-B-5.1-23")
+@pytest.mark.requirement(
+    "G1-10.3-2", "G2-B-5.1-17", "G2-B-5.1-23", "G2-2.5-2", "G2-A-5.4-1", "G2-A-5.4-2", "G2-A-5.4-3"
+)
 async def test_a_hospital_is_connected_suspended_and_returns(desk: Desk) -> None:
     # the province registers the hospital; its operator applies for software and a terminal
     hospital = await desk.hospital()
