@@ -4,18 +4,18 @@ Each route is called for real, with an empty body, as each role: 401 and 403 com
 where `roles.csv` says so. A route without a permission has to stand in `PUBLIC` or `OWN`.
 """
 
-import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from openehc.console.api.application import build_api, permissions_of
+from openehc.console.api.application import build_api
 from openehc.console.api.guards import CSRF_HEADER, SIGNED_IN
 from openehc.people.model import Account
-from openehc.people.permissions import Role, role_table
+from openehc.people.permissions import Role
 from tests.support.people import PeopleAtNode
+from tests.support.routes import Route, routes_of
 
 PUBLIC: Final = frozenset({
     "POST /api/session", "POST /api/session/challenge", "POST /api/session/certificate",
@@ -30,30 +30,6 @@ OWN: Final = frozenset({
     "POST /api/approvals", "DELETE /api/approvals/{approval_id}",
 })  # fmt: skip
 """For everybody who is signed in: their own session and what they asked for themselves."""
-
-_PARAMETER: Final = re.compile(r"\{[^}]+\}")
-
-
-class Route(NamedTuple):
-    """A route and the permissions that it demands."""
-
-    name: str
-    method: str
-    path: str
-    demanded: frozenset[str]
-
-    def admits(self, role: Role) -> bool:
-        """Whether roles.csv lets this role in."""
-        named = self.demanded - {SIGNED_IN}
-        return all(role in role_table().holders[permission] for permission in named)
-
-
-def routes_of(app: FastAPI) -> list[Route]:
-    """Every route of the application; each parameter of a path is 1."""
-    return [
-        Route(f"{method} {path}", method, _PARAMETER.sub("1", path), demanded)
-        for method, path, demanded in permissions_of(app)
-    ]
 
 
 @pytest.fixture

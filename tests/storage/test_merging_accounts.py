@@ -182,8 +182,9 @@ async def test_unknown_accounts_are_not_merged(desk: Desk) -> None:
 
 
 async def test_whoever_asks_can_know_before_whether_it_would_be_done(desk: Desk) -> None:
-    assert await desk.merge.judge(desk.wish) is None
-    assert await desk.separate.judge({"merged": desk.wish["merged"], "reason": REASON})
+    assert await desk.merge.judge(desk.wish, by=ASKER) is None
+    unmerged = {"merged": desk.wish["merged"], "reason": REASON}
+    assert await desk.separate.judge(unmerged, by=ASKER)
     assert await desk.now() == (desk.survivor, desk.merged)
 
 

@@ -31,6 +31,11 @@ def terminal_rows(count: int, org_code: str = ORG_CODE) -> list[dict[str, Any]]:
     ]
 
 
+def rows_of(kind: Kind, count: int) -> list[dict[str, Any]]:
+    """So many different rows for a register."""
+    return institution_rows(count) if kind is INSTITUTIONS else terminal_rows(count)
+
+
 def xlsx(kind: Kind, rows: Rows) -> bytes:
     """A workbook with the headings of a register and these rows."""
     columns = import_columns(kind)

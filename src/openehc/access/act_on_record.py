@@ -62,11 +62,12 @@ class ActOnRecord:
         """The entry afterwards, or why nothing was done."""
         async with self.trail.act(event_of(command)) as act:
             record = await self.records.locked(act.connection, command.kind, command.record_id)
+            if record:
+                act.tell(object_ref=record.reference)
             judged = _judged(command, record)
             if isinstance(judged, Refusal):
                 return act.refused(judged)
             record, standing = judged
-            act.tell(object_ref=record.reference)
             # 6. the use case says which columns change
             changes = await decide(act.connection, record)
             if isinstance(changes, Refusal):

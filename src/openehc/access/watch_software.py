@@ -1,11 +1,11 @@
 """What the platform can see by itself: number files, versions in use, who knocks in vain.
 
 Each sight that is a violation becomes a finding (材料二 3.2); what is being handled already
-is not found twice.
+is not found twice. Whoever looks is recorded, whether or not anything was found.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Final
@@ -16,9 +16,11 @@ from openehc.access.entry_rules import is_major_change, printable
 from openehc.access.finding_store import FindingStore, Knocking
 from openehc.access.findings import Finding, Seen, Situation, Source
 from openehc.access.handle_finding import HandleFinding
+from openehc.access.kinds import APPLICATIONS
 from openehc.access.ports import NumberFiles
 from openehc.access.record import Record
-from openehc.audit.model import Actor
+from openehc.audit.model import Actor, AuditEvent, Category
+from openehc.audit.trail import AuditTrail
 from openehc.kernel.clock import china_day
 from openehc.kernel.refusal import Fault, Reason, Refusal
 
@@ -54,6 +56,7 @@ class Looked:
 class WatchSoftware:
     """The use cases."""
 
+    trail: AuditTrail
     handle: HandleFinding
     findings: FindingStore
     files: NumberFiles
@@ -62,6 +65,15 @@ class WatchSoftware:
         self, record: Record, *, by: Actor, now: datetime
     ) -> Looked | Refusal:
         """Whether `https://domain/EHCI_KEY` of a service account carries its number."""
+        looked = await self._looked(record, by=by, now=now)
+        event = _event(f"{record.kind.name}.check_number", record.reference, by=by, now=now)
+        if isinstance(looked, Refusal):
+            await self.trail.record(replace(event, result=looked.reason.name.lower()))
+        else:
+            await self.trail.record(replace(event, after={"file": looked.result.value}))
+        return looked
+
+    async def _looked(self, record: Record, *, by: Actor, now: datetime) -> Looked | Refusal:
         domain = domain_of(record)
         if isinstance(domain, Refusal):
             return domain
@@ -83,6 +95,8 @@ class WatchSoftware:
     ) -> Finding | None:
         """A version was seen in use: a finding when x or y differs from the registered one."""
         entry = record.entry
+        event = _event(f"{record.kind.name}.observe_version", record.reference, by=by, now=now)
+        await self.trail.record(replace(event, after={"version": version}))
         if not isinstance(entry, ApplicationEntry) or not is_major_change(
             entry.app_version, version
         ):
@@ -100,6 +114,8 @@ class WatchSoftware:
             found = await self.handle.record(_seen(one), by=by, now=now)
             if isinstance(found, Finding):
                 made.append(found)
+        event = _event("finding.sweep", str(china_day(now)), by=by, now=now)
+        await self.trail.record(replace(event, object_kind="day", after={"found": len(made)}))
         return made
 
     async def _record(
@@ -112,6 +128,14 @@ class WatchSoftware:
         )  # fmt: skip
         found = await self.handle.record(seen, by=by, now=now)
         return found if isinstance(found, Finding) else None
+
+
+def _event(action: str, reference: str, *, by: Actor, now: datetime) -> AuditEvent:
+    """A look at client software."""
+    return AuditEvent(
+        category=Category.ADMINISTRATION, action=action, actor=by, at=now,
+        object_kind=APPLICATIONS.name, object_ref=reference,
+    )  # fmt: skip
 
 
 def _seen(one: Knocking) -> Seen:

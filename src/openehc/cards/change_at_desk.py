@@ -55,7 +55,13 @@ class ChangeAtDesk:
     entropy: Entropy
 
     async def __call__(self, command: DeskChange, step: Step) -> CardAccount | Refusal:
-        """The account as it is after `step`."""
+        """The account as it is after `step`; a refusal is recorded, too."""
+        done = await self._done(command, step)
+        if isinstance(done, Refusal):
+            await self.trail.record(_event(command, result=done.reason.name.lower()))
+        return done
+
+    async def _done(self, command: DeskChange, step: Step) -> CardAccount | Refusal:
         faults = () if command.reason is None else reason_faults(command.reason)
         if faults:
             return Refusal(Reason.INPUT_WRONG, faults=faults)
@@ -65,10 +71,7 @@ class ChangeAtDesk:
         if before.revision != command.revision:
             return CHANGED_MEANWHILE
         after = step(before)
-        if isinstance(after, Refusal):
-            await self.trail.record(_event(command, result=after.reason.name.lower()))
-            return after
-        return await self._saved(command, before, after)
+        return after if isinstance(after, Refusal) else await self._saved(command, before, after)
 
     async def _saved(
         self, command: DeskChange, before: CardAccount, after: CardAccount

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from openehc.audit.model import RESIDENT_OBJECT, Actor, AuditEvent, Category, resident_ref
+from openehc.audit.model import OK, RESIDENT_OBJECT, Actor, AuditEvent, Category, resident_ref
 from openehc.audit.trail import AuditTrail
 from openehc.cards.change_at_desk import CHANGED_MEANWHILE, at_the_console
 from openehc.cards.desk_store import DeskStore, Merging
@@ -54,13 +54,13 @@ class MergeAccounts:
     entropy: Entropy
     clock: Clock
 
-    async def judge(self, parameters: Parameters) -> Refusal | None:
-        """Why these accounts cannot be merged as they are now; None when they can."""
+    async def judge(self, parameters: Parameters, *, by: Actor) -> Refusal | None:
+        """Why these accounts cannot be merged as they are now; None when they can. Recorded."""
         loaded = await self._loaded(parameters)
-        if isinstance(loaded, Refusal):
-            return loaded
-        pair = merge(loaded.survivor, loaded.merged)
-        return pair if isinstance(pair, Refusal) else None
+        judged = loaded if isinstance(loaded, Refusal) else merge(loaded.survivor, loaded.merged)
+        refusal = judged if isinstance(judged, Refusal) else None
+        await self.trail.record(_judged(MERGE, parameters, refusal, by=by, now=self.clock.now()))
+        return refusal
 
     async def __call__(
         self, parameters: Parameters, by: Actor, approved_by: Actor
@@ -81,7 +81,7 @@ class MergeAccounts:
         absorbed = _change(before.survivor, after.survivor, Change.ABSORBED, doing, more=fields)
         merged = _change(before.merged, after.merged, Change.MERGED, doing)
         try:
-            async with self.cards.writing(), self.trail.act(_event(after, doing)) as act:
+            async with self.cards.writing(), self.trail.act(_event(before, after, doing)) as act:
                 for change in _in_order(_with_photo(absorbed, photo), merged):
                     await self.cards.change_within(act.connection, change)
         except OvertakenError:
@@ -116,10 +116,12 @@ class SeparateAccounts:
     entropy: Entropy
     clock: Clock
 
-    async def judge(self, parameters: Parameters) -> Refusal | None:
-        """Why the merge cannot be taken apart now; None when it can."""
+    async def judge(self, parameters: Parameters, *, by: Actor) -> Refusal | None:
+        """Why the merge cannot be taken apart now; None when it can. Recorded."""
         loaded = await self._loaded(parameters)
-        return loaded if isinstance(loaded, Refusal) else None
+        refusal = loaded if isinstance(loaded, Refusal) else None
+        await self.trail.record(_judged(SEPARATE, parameters, refusal, by=by, now=self.clock.now()))
+        return refusal
 
     async def __call__(
         self, parameters: Parameters, by: Actor, approved_by: Actor
@@ -138,7 +140,7 @@ class SeparateAccounts:
             _change(before.merged, after.merged, Change.SEPARATED, doing),
         )
         try:
-            async with self.cards.writing(), self.trail.act(_event(after, doing)) as act:
+            async with self.cards.writing(), self.trail.act(_event(before, after, doing)) as act:
                 for change in changes:
                     await self.cards.change_within(act.connection, change)
                 for ehcid in merging.with_photo:
@@ -212,12 +214,28 @@ def _in_order(*changes: AccountChange) -> list[AccountChange]:
     return sorted(changes, key=lambda change: change.after.ehcid)
 
 
-def _event(pair: Pair, doing: _Doing) -> AuditEvent:
+def _judged(
+    action: str, parameters: Parameters, refusal: Refusal | None, *, by: Actor, now: datetime
+) -> AuditEvent:
+    """The record of somebody who asked whether the act would be done."""
+    ids = {name: str(parameters.get(name, "")) for name in ("merged", "survivor")}
+    named = {name: text.upper() for name, text in ids.items() if is_ehcid(text)}
+    return AuditEvent(
+        category=Category.ADMINISTRATION, action=f"{action}-check", actor=by, at=now,
+        object_kind=RESIDENT_OBJECT, object_ref=named.pop("merged", ""),
+        result=refusal.reason.name.lower() if refusal else OK, after=named,
+    )  # fmt: skip
+
+
+def _event(before: Pair, pair: Pair, doing: _Doing) -> AuditEvent:
     """The record lies with the account that ends or comes back; it names the other."""
     return AuditEvent(
         category=Category.ADMINISTRATION, action=doing.action, actor=doing.by, at=doing.now,
         object_kind=RESIDENT_OBJECT, object_ref=resident_ref(pair.merged.ehcid),
         reason=doing.reason,
+        before={
+            "cards": len(before.survivor.resident.cards), "state": before.merged.state.value,
+        },
         after={
             "survivor": resident_ref(pair.survivor.ehcid), "approved_by": doing.approved_by.id,
             "cards": len(pair.survivor.resident.cards), "state": pair.merged.state.value,

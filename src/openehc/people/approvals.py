@@ -23,7 +23,7 @@ from openehc.people.approval_store import (
     Decision,
     NewApproval,
 )
-from openehc.people.events import administration
+from openehc.people.events import administration, refused
 from openehc.people.model import Principal, UserState, Visit
 from openehc.people.user_store import UserStore
 
@@ -68,17 +68,17 @@ class Approvals:
 
     async def ask(self, asked: Asked, *, by: Principal, visit: Visit) -> Approval | Refusal:
         """The request, which waits for somebody else for three days."""
+        event = administration(
+            "approval.ask", by, visit, object_kind="approval", reason=asked.reason,
+            after={"kind": asked.kind},
+        )  # fmt: skip
         kind = self._kind(asked.kind, by)
         if isinstance(kind, Refusal):
-            return kind
+            return await refused(self.trail, event, kind)
         parameters = msgspec.json.encode(asked.parameters)
         faults = (*_size_faults(parameters), *kind.check(asked.parameters))
         if faults:
-            return Refusal(Reason.INPUT_WRONG, faults=faults)
-        event = administration(
-            "approval.ask", by, visit, object_kind="approval", reason=asked.reason,
-            after={"kind": kind.name},
-        )  # fmt: skip
+            return await refused(self.trail, event, Refusal(Reason.INPUT_WRONG, faults=faults))
         new = NewApproval(
             kind.name, parameters.decode(), asked.reason, by.user_id, visit.address, visit.now,
             visit.now + LIFE,
@@ -113,6 +113,10 @@ class Approvals:
                 return act.refused(OVER)
             decision = Decision(ApprovalState.WITHDRAWN, by.user_id, visit.now, "")
             await self.store.decide(act.connection, approval_id, decision)
+            act.tell(
+                before={"state": held.state.value, "kind": held.kind},
+                after={"state": decision.state.value, "kind": held.kind},
+            )
         return None
 
     async def approve(
@@ -166,7 +170,11 @@ class Approvals:
     ) -> Refusal | None:
         if held is None:
             return UNKNOWN
-        act.tell(before={"requester": held.requester, "kind": held.kind})
+        act.tell(
+            before={
+                "state": held.state.value, "requester": held.requester, "kind": held.kind,
+            }
+        )  # fmt: skip
         if held.requested_by == by.user_id:
             return ANOTHER
         if isinstance(kind := self._kind(held.kind, by), Refusal):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from openehc.audit.trail import AuditTrail
 from openehc.kernel.refusal import Reason, Refusal
 from openehc.people.change_user import LAST_ADMINISTRATOR, NOT_ONESELF, held_user, saved
-from openehc.people.events import administration
+from openehc.people.events import administration, refused
 from openehc.people.make_user import NO_INSTITUTION
 from openehc.people.model import Principal, User, Visit
 from openehc.people.permissions import SEPARATED, Role, role_faults
@@ -38,16 +38,17 @@ class AssignRoles:
 
     async def __call__(self, asked: Assignment, *, by: Principal, visit: Visit) -> User | Refusal:
         """The user with the new roles; their sessions end, so that no old right is left."""
+        event = administration(
+            "user.assign-roles", by, visit, object_kind="user", object_ref=str(asked.user_id),
+            reason=asked.reason,
+        )  # fmt: skip
         if asked.user_id == by.user_id:
-            return NOT_ONESELF
+            return await refused(self.trail, event, NOT_ONESELF)
         faults = (
             role_faults(asked.roles, institution_id=asked.institution_id) if asked.roles else ()
         )
         if faults:
-            return Refusal(Reason.INPUT_WRONG, faults=faults)
-        event = administration(
-            "user.assign-roles", by, visit, object_kind="user", reason=asked.reason
-        )
+            return await refused(self.trail, event, Refusal(Reason.INPUT_WRONG, faults=faults))
         async with self.trail.act(event) as act:
             await self.users.alone(act.connection)
             held = await held_user(self.users, act, asked.user_id, revision=asked.revision)

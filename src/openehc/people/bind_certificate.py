@@ -11,7 +11,7 @@ from openehc.crypto.certificates.certificate import Certificate
 from openehc.crypto.certificates.errors import CertificateRefused
 from openehc.kernel.refusal import Fault, Reason, Refusal
 from openehc.people.change_user import held_user
-from openehc.people.events import administration
+from openehc.people.events import administration, refused
 from openehc.people.model import Principal, Visit
 from openehc.people.ports import Trust
 from openehc.people.sign_in_with_certificate import identity_of, refusal_of
@@ -35,11 +35,11 @@ class BindCertificate:
         self, user_id: int, pem: str, *, revision: int, by: Principal, visit: Visit
     ) -> Refusal | None:
         """None when the user is bound; an empty `pem` unbinds."""
+        action = "user.bind-certificate" if pem else "user.unbind-certificate"
+        event = administration(action, by, visit, object_kind="user", object_ref=str(user_id))
         identity = await self._identity(pem, visit) if pem else None
         if isinstance(identity, Refusal):
-            return identity
-        action = "user.bind-certificate" if pem else "user.unbind-certificate"
-        event = administration(action, by, visit, object_kind="user")
+            return await refused(self.trail, event, identity)
         async with self.trail.act(event) as act:
             held = await held_user(self.users, act, user_id, revision=revision)
             if isinstance(held, Refusal):
@@ -48,14 +48,18 @@ class BindCertificate:
                 await self.users.bind_certificate(act.connection, held, identity)
             except CertificateTaken:
                 return act.refused(TAKEN)
+            act.tell(
+                before={"certificate_bound": held.certificate_bound},
+                after={"certificate_bound": identity is not None},
+            )
         return None
 
     async def _identity(self, pem: str, visit: Visit) -> bytes | Refusal:
         try:
             certificate = Certificate.from_pem(pem)
             await self.trust.check(certificate, now=visit.now)
-        except CertificateRefused as refused:
-            told = refusal_of(type(refused).__name__)
+        except CertificateRefused as trouble:
+            told = refusal_of(type(trouble).__name__)
             fault = Fault("certificate", told.detail, told.detail_en)
             return Refusal(Reason.INPUT_WRONG, faults=(fault,))
         fault = Fault("certificate", "证书缺少唯一标识", "it names no unique identifier")

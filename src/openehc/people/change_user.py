@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from openehc.audit.trail import Act, AuditTrail
 from openehc.kernel.refusal import Reason, Refusal
 from openehc.people.admit_try import login_subject
-from openehc.people.events import administration, told
+from openehc.people.events import administration, refused, told
 from openehc.people.model import Principal, User, UserState, Visit
 from openehc.people.permissions import SEPARATED
 from openehc.people.rules import display_name_faults, unknown_user
@@ -37,9 +37,11 @@ class ChangeUser:
         self, user_id: int, display_name: str, *, revision: int, by: Principal, visit: Visit
     ) -> User | Refusal:
         """Show another name."""
+        event = administration(
+            "user.rename", by, visit, object_kind="user", object_ref=str(user_id)
+        )
         if faults := display_name_faults(display_name):
-            return Refusal(Reason.INPUT_WRONG, faults=faults)
-        event = administration("user.rename", by, visit, object_kind="user")
+            return await refused(self.trail, event, Refusal(Reason.INPUT_WRONG, faults=faults))
         async with self.trail.act(event) as act:
             held = await held_user(self.users, act, user_id, revision=revision)
             if isinstance(held, Refusal):
@@ -50,9 +52,11 @@ class ChangeUser:
         self, user_id: int, *, revision: int, reason: str, by: Principal, visit: Visit
     ) -> User | Refusal:
         """Let nobody sign in as this user any more; sessions end at once."""
+        event = administration(
+            "user.disable", by, visit, object_kind="user", object_ref=str(user_id), reason=reason
+        )
         if user_id == by.user_id:
-            return NOT_ONESELF
-        event = administration("user.disable", by, visit, object_kind="user", reason=reason)
+            return await refused(self.trail, event, NOT_ONESELF)
         async with self.trail.act(event) as act:
             await self.users.alone(act.connection)
             held = await held_user(self.users, act, user_id, revision=revision)

@@ -4,9 +4,12 @@ An event names users by login and holds no secret; what a stranger typed as a lo
 in it, for people type passwords into the wrong field.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
+from openehc.audit.trail import AuditTrail
+from openehc.kernel.refusal import Refusal
 from openehc.people.model import Principal, User, Visit
 
 NOBODY: Final = "unknown"
@@ -28,6 +31,12 @@ def administration(
     return AuditEvent(
         category=Category.ADMINISTRATION, action=action, actor=by.actor, at=visit.now, **more
     )
+
+
+async def refused(trail: AuditTrail, event: AuditEvent, refusal: Refusal) -> Refusal:
+    """Record an act that was refused before it began; gives the refusal."""
+    await trail.record(replace(event, result=refusal.reason.name.lower()))
+    return refusal
 
 
 def nobody(visit: Visit) -> Actor:

@@ -12,6 +12,7 @@ from openehc.audit.trail import Act, AuditTrail
 from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import Reason, Refusal
 from openehc.people.admit_try import login_subject
+from openehc.people.events import refused, security
 from openehc.people.make_user import MadeUser
 from openehc.people.model import Account, Credentials, Principal, Visit
 from openehc.people.passwords import PasswordVault, TooManySignIns, initial_password
@@ -44,7 +45,10 @@ class ResetUser:
         if account is None:
             return unknown_user()
         if account.user.administrator:
-            return ON_THE_MACHINE
+            event = security(
+                "user.reset", by.actor, visit, object_kind="user", object_ref=account.user.login
+            )
+            return await refused(self.trail, event, ON_THE_MACHINE)
         return await self.anybody(account, by=by.actor, visit=visit)
 
     async def anybody(

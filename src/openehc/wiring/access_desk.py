@@ -63,8 +63,8 @@ def build_access_desk(
         limit=LimitApplication(act_on, spec),
         findings=findings,
         handle_finding=handle_finding,
-        imports=ImportDesk(imports, import_file, clock, entropy),
-        watch=WatchSoftware(handle_finding, findings, HttpsNumberFiles()),
+        imports=ImportDesk(imports, import_file, trail, clock, entropy),
+        watch=WatchSoftware(trail, handle_finding, findings, HttpsNumberFiles()),
         clock=clock,
         online_for=timedelta(hours=settings.online_hours),
     )

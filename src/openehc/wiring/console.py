@@ -24,6 +24,7 @@ from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.people.approval_kinds import ApprovalKinds
+from openehc.people.record_denial import RecordDenial
 from openehc.storage.pool import Database
 from openehc.wiring.access_desk import access_routers, build_access_desk, exit_kinds
 from openehc.wiring.console_audit import audit_routers
@@ -99,6 +100,7 @@ def build_console(parts: ConsoleParts, desk: AccessDesk) -> FastAPI:
     ]  # fmt: skip
     app = build_api(sessions=people.sessions, routers=routers)
     app.state.approval_kinds = people.approval_kinds
+    app.state.record_denial = RecordDenial(parts.trail, parts.clock)
     app.state.proxies = parts.settings.proxies
     app.state.cookie = COOKIE if plain_on_this_machine(parts.settings) else SECURE_COOKIE
     return app

@@ -6,13 +6,15 @@ Few may wait: an import costs CPU for seconds. Keeps the files in memory until t
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from openehc.access.imports.import_file import ImportFile
 from openehc.access.imports.model import ImportCommand, Job, JobState
 from openehc.access.imports.store import ImportStore
+from openehc.audit.model import AuditEvent, Category
+from openehc.audit.trail import AuditTrail
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
@@ -29,13 +31,18 @@ class ImportDesk:
 
     store: ImportStore
     import_file: ImportFile
+    trail: AuditTrail
     clock: Clock
     entropy: Entropy
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     async def accept(self, command: ImportCommand) -> Job | Refusal:
-        """A new job, which runs from now on; OVERLOADED when too many wait."""
+        """A new job, which runs from now on; OVERLOADED when too many wait.
+
+        Recorded with the file's digest, dry runs as well; the batches that are taken leave
+        records of their own.
+        """
         if len(self._tasks) >= MOST_WAITING:
             return Refusal(
                 Reason.OVERLOADED, "正在进行的导入过多，请稍后再试", "too many imports wait"
@@ -43,7 +50,9 @@ class ImportDesk:
         now = self.clock.now()
         await self.store.forget(before=now - KEPT)
         job_id = UUID(bytes=self.entropy.bytes(16), version=4)
-        await self.store.open_job(job_id, command, digest=sm3(command.content), at=now)
+        digest = sm3(command.content)
+        async with self.trail.act(_event(job_id, command, digest, now)) as act:
+            await self.store.open_job(act.connection, job_id, command, digest=digest, at=now)
         task = asyncio.create_task(self._run(job_id, command))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -77,3 +86,12 @@ class ImportDesk:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _event(job_id: UUID, command: ImportCommand, digest: bytes, now: datetime) -> AuditEvent:
+    """Somebody hands in a file."""
+    return AuditEvent(
+        category=Category.ADMINISTRATION, action=f"{command.kind.name}.import-file",
+        actor=command.by, at=now, object_kind="import", object_ref=str(job_id),
+        reason=command.file_name[:200], after={"mode": command.mode.value, "sm3": digest.hex()},
+    )  # fmt: skip

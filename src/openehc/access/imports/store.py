@@ -27,10 +27,11 @@ class ImportStore:
         self._database = database
 
     async def open_job(
-        self, job_id: UUID, command: ImportCommand, *, digest: bytes, at: datetime
-    ) -> None:
+        self, connection: Transaction, job_id: UUID, command: ImportCommand, *, digest: bytes,
+        at: datetime,
+    ) -> None:  # fmt: skip
         """A new job; raises DatabaseDown."""
-        await self._database.execute(
+        await connection.execute(
             sql.INSERT_JOB, job_id, command.kind.name, command.mode.value,
             command.file_name[:200], digest, command.by.id, command.by.institution_id, at,
         )  # fmt: skip

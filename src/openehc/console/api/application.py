@@ -15,11 +15,10 @@ from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
 from openehc import __version__
-from openehc.console.api.guards import permission_of
+from openehc.console.api.guards import PREFIX, permission_of
 from openehc.console.api.problems import Problem, described, install
 from openehc.console.ports import Sessions
 
-PREFIX: Final = "/api"
 BODY_LIMIT: Final = 16 << 20
 """The largest upload: a workbook of 10,000 rows has about one megabyte."""
 

@@ -3,7 +3,7 @@
 1. the cookie names a live session            else 401
 2. a changing request repeats the CSRF value  else 403
 3. no password or second factor is overdue    else 403
-4. a role holds the route's permission        else 403
+4. a role holds the route's permission        else 403, and a record of the try
 
 `needs(...)` marks the route, so that the matrix of routes and roles can be read from the
 application itself. Signs nobody in.
@@ -12,7 +12,7 @@ application itself. Signs nobody in.
 import hmac
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 from fastapi import Depends, Request
 
@@ -20,6 +20,8 @@ from openehc.console.api.problems import Problem
 from openehc.people.model import Principal
 from openehc.people.permissions import role_table
 
+PREFIX: Final = "/api"
+"""With this every path of the console API begins."""
 COOKIE: Final = "ehc_session"
 """The session cookie where there is no TLS: the demo on this machine."""
 SECURE_COOKIE: Final = f"__Host-{COOKIE}"
@@ -100,15 +102,23 @@ def needs(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
         raise ValueError(f"no such permission: {permission}")
 
     async def allowed(
-        principal: Annotated[Principal, Depends(signed_in_and_settled)],
+        request: Request, principal: Annotated[Principal, Depends(signed_in_and_settled)]
     ) -> Principal:
         if not principal.may(permission):
-            raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
-                          permission=permission)  # fmt: skip
+            await deny(request, principal, permission)
         return principal
 
     allowed.permission = permission  # type: ignore[attr-defined] # read by `permission_of`
     return Depends(allowed)
+
+
+async def deny(request: Request, principal: Principal, permission: str) -> NoReturn:
+    """Turn somebody away who lacks the permission; the try is recorded first."""
+    path = getattr(request.scope.get("route"), "path", "")
+    route = f"{request.method} {PREFIX}{path}"
+    await request.app.state.record_denial(principal, permission=permission, route=route)
+    raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
+                  permission=permission)  # fmt: skip
 
 
 def freshly_proved(principal: Principal) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from pydantic import BaseModel
 
 from openehc.access.act_on_record import UNKNOWN
@@ -17,7 +17,7 @@ from openehc.access.imports.reading import IMPORTED
 from openehc.access.imports.writing import MEDIA_TYPE, template
 from openehc.access.kinds import Kind
 from openehc.console.api.access_desk import refuse
-from openehc.console.api.guards import needs
+from openehc.console.api.guards import deny, needs
 from openehc.console.api.problems import Problem
 from openehc.console.api.registers import PATH_OF
 from openehc.kernel.refusal import Refusal
@@ -100,13 +100,13 @@ class ImportRoutes:
 
     def _accept(self, kind: Kind) -> Callable[..., Any]:
         async def import_file(
+            request: Request,
             principal: Annotated[Principal, self._needs(kind)],
             file: Annotated[UploadFile, File(description=".xlsx或.csv，至多16MiB、20000行")],
             mode: Annotated[Mode, Form(description="check试导入、apply申请、approve直接批准")],
         ) -> dict[str, Any]:
             if mode is Mode.APPROVE and not principal.may(f"{PATH_OF[kind]}.decide"):
-                raise Problem(403, zh="您的角色没有批准权限。", en="Your roles may not approve.",
-                              permission=f"{PATH_OF[kind]}.decide")  # fmt: skip
+                await deny(request, principal, f"{PATH_OF[kind]}.decide")
             content = await file.read(LARGEST_FILE + 1)
             if len(content) > LARGEST_FILE:
                 zh, en = Flaw.TOO_LARGE.value

@@ -52,21 +52,21 @@ def resident_doubles_router(desk: ResidentDesk) -> APIRouter:
         ehealth_card_id: CardId, body: MergeBody, principal: Merging
     ) -> dict[str, Any]:
         """Whether `merged` could go into this account now; changes nothing."""
-        del principal
         parameters = {
             "survivor": ehealth_card_id.upper(), "merged": body.merged.upper(),
             "reason": body.reason,
         }  # fmt: skip
-        return _wish(MERGE, parameters, await desk.merge.judge(parameters))
+        refusal = await desk.merge.judge(parameters, by=principal.actor)
+        return _wish(MERGE, parameters, refusal)
 
     @router.post("/{ehealth_card_id}/separate-check", response_model=ApprovalWish)
     async def separate_check(
         ehealth_card_id: CardId, body: ReasonBody, principal: Merging
     ) -> dict[str, Any]:
         """Whether this merged account could be taken out again now; changes nothing."""
-        del principal
         parameters = {"merged": ehealth_card_id.upper(), "reason": body.reason}
-        return _wish(SEPARATE, parameters, await desk.separate.judge(parameters))
+        refusal = await desk.separate.judge(parameters, by=principal.actor)
+        return _wish(SEPARATE, parameters, refusal)
 
     return router
 
