@@ -1,5 +1,6 @@
 """Bulk import over the console API: checked, taken, taken again, returned."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from time import perf_counter
@@ -9,13 +10,25 @@ import httpx
 import openpyxl
 import pytest
 
-from openehc.access.kinds import INSTITUTIONS, TERMINALS
+from openehc.access.imports.importing import OF
+from openehc.access.imports.model import Mode
+from openehc.access.imports.reading import ReadFile, read_file
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, MODULES, TERMINALS, Kind
+from openehc.access.record_store import stored
+from openehc.console.api.registers import PATH_OF
 from openehc.people.permissions import Role
 from tests.support.client import VERIFY
-from tests.support.entries import ORG_CODE, Desk
+from tests.support.entries import Desk
 from tests.support.messages import verification
 from tests.support.waiting import until_told
-from tests.support.workbooks import csv_text, institution_rows, terminal_rows, xlsx
+from tests.support.workbooks import (
+    ROWS_OF,
+    application_rows,
+    csv_text,
+    institution_rows,
+    terminal_rows,
+    xlsx,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +60,12 @@ def figures(job: dict[str, Any]) -> tuple[int, ...]:
     return tuple(job[f"rows_{name}"] for name in ("total", "done", "new", "unchanged", "failed"))
 
 
+async def held(desk: Desk, kind: Kind) -> list[dict[str, Any]]:
+    """Every entry of a register, the oldest first."""
+    answer = await desk.province.get(f"/api/{PATH_OF[kind]}?size=200&sort=id")
+    return list(answer.json()["items"])
+
+
 @pytest.mark.requirement("G1-6.3-3", "G2-B-5.1-13")
 async def test_imported_institutions_work_at_once(desk: Desk) -> None:
     job = await imported(desk.province, "institutions", xlsx(INSTITUTIONS, institution_rows(3)))
@@ -60,15 +79,115 @@ async def test_imported_institutions_work_at_once(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("G1-6.4-6", "G1-D.2-2")
-async def test_imported_terminals_get_numbers_in_their_order(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [(TERMINALS, "9901A0001STMB0002"), (MODULES, "9901A0001CRPA0002")],
+    ids=["terminals", "modules"],
+)  # fmt: skip
+async def test_imported_devices_get_numbers_in_their_order(
+    desk: Desk, kind: Kind, first: str
+) -> None:
+    """The first numbers are the demo's."""
+    await desk.hospital()
+    rows = ROWS_OF[kind](3)
+
+    job = await imported(desk.province, PATH_OF[kind], xlsx(kind, rows))
+
+    serials = [row["serial_no"] for row in rows]
+    found = [one for one in await held(desk, kind) if one["serial_no"] in serials]
+    assert figures(job) == (3, 3, 3, 0, 0)
+    assert [one["serial_no"] for one in found] == serials
+    assert [one[kind.number] for one in found] == [f"{first[:-1]}{n}" for n in (2, 3, 4)]
+
+
+async def test_imported_software_waits_for_its_approval_and_gets_its_secret_there(
+    desk: Desk,
+) -> None:
     await desk.hospital()
 
-    job = await imported(desk.province, "terminals", xlsx(TERMINALS, terminal_rows(3)))
+    job = await imported(
+        desk.province, "applications", xlsx(APPLICATIONS, application_rows(2)), mode="apply"
+    )
 
-    rows = await desk.node.rows("select serial_no, term_id from terminals order by term_id")
-    numbers = [row["term_id"] for row in rows if row["serial_no"].startswith("APOS")]
-    assert figures(job) == (3, 3, 3, 0, 0)
-    assert numbers == [f"9901A0001STMB{n:04d}" for n in (2, 3, 4)]  # STMB0001 is the demo's
+    listed = (await desk.province.get("/api/applications", params={"q": "示例掌上医院"})).json()
+    [entry, other] = listed["items"]
+    approved = await desk.done("applications", entry, "approve")
+    assert figures(job) == (2, 2, 2, 0, 0)
+    assert (entry["standing"], entry["record_num"], entry["has_secret"]) == ("applied", None, False)
+    assert approved["record_num"].startswith("9901A0001APPB")
+    assert approved["credentials"]["app_id"] == entry["app_id"] != other["app_id"]
+
+
+async def test_software_is_not_approved_by_an_import(desk: Desk) -> None:
+    answer = await desk.province.post(
+        "/api/imports/applications",
+        files={"file": ("a.xlsx", xlsx(APPLICATIONS, application_rows(1)))},
+        data={"mode": "approve"},
+    )
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "mode")
+
+
+async def test_contact_persons_are_sealed_and_shown_to_those_who_may_see_them(desk: Desk) -> None:
+    await desk.hospital()
+    data = xlsx(APPLICATIONS, application_rows(1))
+    await imported(desk.province, "applications", data, mode="apply")
+
+    listed = (await desk.province.get("/api/applications", params={"q": "示例掌上医院"})).json()
+    at = f"/api/applications/{listed['items'][0]['id']}"
+    shown = (await desk.province.get(at)).json()
+    [applied] = (await desk.province.get(f"{at}/history")).json()
+
+    rows = await desk.node.rows(
+        "select a::text || h::text as everything from applications a join register_history h"
+        " on h.register = 'application' and h.record_id = a.application_id"
+    )
+    assert shown["use_unit_phone"] == applied["after"]["use_unit_phone"] == "19900000001"
+    assert "19900000001" not in str(rows)
+    assert "甲样本" not in str(rows)
+
+
+async def test_software_that_people_entered_twice_is_found_by_either(desk: Desk) -> None:
+    await desk.hospital()
+    [row] = application_rows(1)
+    for version in ("1.2", "2.0"):
+        await desk.applied("applications", **{**row, "app_version": version})
+    rows = [{**row, "app_version": version} for version in ("2.0", "3.0")]
+
+    jobs = [
+        await imported(desk.province, "applications", xlsx(APPLICATIONS, [one]), mode="apply")
+        for one in rows
+    ]
+
+    assert [figures(job) for job in jobs] == [(1, 1, 0, 1, 0), (1, 1, 0, 0, 1)]
+
+
+async def test_two_imports_of_the_same_software_at_once_take_it_once(desk: Desk) -> None:
+    hospital, parts = await desk.hospital(), desk.node.parts
+    store, importing = parts.console.desk.imports.store, OF[APPLICATIONS]
+    file = read_file("application", "a.xlsx", xlsx(APPLICATIONS, application_rows(1)))
+    assert isinstance(file, ReadFile)
+    now = desk.node.clock.now()
+    row = {
+        **stored(file.rows[0].entry), "institution_id": hospital["id"], "ehcappid": None,
+        "standing": "applied", "revision": 1, "created_at": now, "changed_at": now,
+    }  # fmt: skip
+
+    async def second() -> dict[tuple[str, ...], int]:
+        async with parts.database.transaction() as connection:
+            return await store.insert(connection, importing, [{**row, "app_id": "second"}])
+
+    async with parts.database.transaction() as connection:
+        taken = await store.insert(connection, importing, [{**row, "app_id": "first"}])
+        other = asyncio.create_task(second())
+
+        async def ends_or_waits() -> bool:
+            waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+            return other.done() or bool(await desk.node.rows(waiting))
+
+        await until_told(ends_or_waits)
+
+    assert (len(taken), await other) == (1, {})
 
 
 async def test_an_imported_terminal_is_known_to_the_gateway(desk: Desk) -> None:
@@ -82,26 +201,35 @@ async def test_an_imported_terminal_is_known_to_the_gateway(desk: Desk) -> None:
     await until_told(admitted, seconds=1)
 
 
-@pytest.mark.parametrize("mode", ["apply", "approve"])
-async def test_a_second_import_of_the_same_file_changes_nothing(desk: Desk, mode: str) -> None:
-    data = csv_text(INSTITUTIONS, institution_rows(5)).encode("gb18030")
-    await imported(desk.province, "institutions", data, mode=mode, name="a.csv")
-    before = await desk.node.rows("select * from institutions order by institution_id")
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [(kind, mode) for kind in KINDS for mode in sorted(OF[kind].modes - {Mode.CHECK})],
+    ids=lambda one: one.name,
+)
+async def test_a_second_import_of_the_same_file_changes_nothing(
+    desk: Desk, kind: Kind, mode: Mode
+) -> None:
+    await desk.hospital()
+    data = csv_text(kind, ROWS_OF[kind](5)).encode("gb18030")
+    first = await imported(desk.province, PATH_OF[kind], data, mode=mode, name="a.csv")
+    before = await held(desk, kind)
 
-    again = await imported(desk.province, "institutions", data, mode=mode, name="a.csv")
+    again = await imported(desk.province, PATH_OF[kind], data, mode=mode, name="a.csv")
 
-    assert figures(again) == (5, 5, 0, 5, 0)
-    assert await desk.node.rows("select * from institutions order by institution_id") == before
+    assert (figures(first), figures(again)) == ((5, 5, 5, 0, 0), (5, 5, 0, 5, 0))
+    assert await held(desk, kind) == before
 
 
-async def test_a_dry_run_tells_and_takes_nothing(desk: Desk) -> None:
-    rows = [*institution_rows(3), {**institution_rows(1)[0], "org_code": "x"}]
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+async def test_a_dry_run_tells_and_takes_nothing(desk: Desk, kind: Kind) -> None:
+    await desk.hospital()
+    rows = [*ROWS_OF[kind](3), {**ROWS_OF[kind](4)[3], "org_code": "x"}]
+    before = await held(desk, kind)
 
-    job = await imported(desk.province, "institutions", xlsx(INSTITUTIONS, rows), mode="check")
+    job = await imported(desk.province, PATH_OF[kind], xlsx(kind, rows), mode="check")
 
     assert figures(job) == (4, 4, 3, 0, 1)
-    found = await desk.node.rows("select 1 from institutions where org_name like '示例第%'")
-    assert found == []
+    assert await held(desk, kind) == before
 
 
 async def test_rows_that_failed_come_back_with_row_column_value_and_reason(desk: Desk) -> None:
@@ -122,15 +250,27 @@ async def test_rows_that_failed_come_back_with_row_column_value_and_reason(desk:
     assert returned.headers["content-disposition"].startswith("attachment")
 
 
-async def test_a_row_that_clashes_with_the_register_is_named(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("kind", "column", "value"),
+    [(INSTITUTIONS, "org_name", "另一医院"), (TERMINALS, "purpose", "另一用途"),
+     (MODULES, "address", "10.0.0.10"), (APPLICATIONS, "use_unit_phone", "19900000002")],
+    ids=lambda one: getattr(one, "name", ""),
+)  # fmt: skip
+async def test_a_row_that_clashes_with_the_register_is_named(
+    desk: Desk, kind: Kind, column: str, value: str
+) -> None:
     await desk.hospital()
-    row = {**institution_rows(1)[0], "org_code": ORG_CODE}
+    [row] = ROWS_OF[kind](1)
+    await imported(desk.province, PATH_OF[kind], xlsx(kind, [row]), mode="apply")
+    data = xlsx(kind, [{**row, column: value}])
 
-    job = await imported(desk.province, "institutions", xlsx(INSTITUTIONS, [row]))
+    job = await imported(desk.province, PATH_OF[kind], data, mode="apply")
+    returned = await desk.province.get(f"/api/imports/{PATH_OF[kind]}/{job['id']}/failed")
 
-    shown = (await desk.province.get("/api/institutions", params={"org_code": ORG_CODE})).json()
+    book = openpyxl.load_workbook(io.BytesIO(returned.content))
+    [reason] = [list(line) for line in book["原因"].iter_rows(min_row=2, values_only=True)]
     assert figures(job) == (1, 1, 0, 0, 1)
-    assert shown["items"][0]["org_name"] == "示例市第二医院"
+    assert (reason[0], reason[3]) == ("2", "已登记且信息不一致，请在系统中变更")
 
 
 async def test_a_file_that_is_refused_says_why_and_takes_nothing(desk: Desk) -> None:
@@ -147,21 +287,21 @@ async def test_a_name_with_folders_and_line_breaks_is_kept_plain(desk: Desk) -> 
     assert (job["file_name"], job["state"]) == ("a.xlsx", "done")
 
 
-async def test_an_operator_imports_terminals_of_the_own_institution_only(desk: Desk) -> None:
+@pytest.mark.parametrize("kind", [TERMINALS, APPLICATIONS], ids=lambda kind: kind.name)
+async def test_an_operator_imports_for_the_own_institution_only(desk: Desk, kind: Kind) -> None:
     own = await desk.hospital()
     other = await desk.approved("institutions", org_code="99019903000000000A1003")
     operator = await desk.operator_of(own["id"])
-    rows = [*terminal_rows(1), {**terminal_rows(2, other["org_code"])[1]}]
+    first, second = ROWS_OF[kind](2)
+    rows = [first, {**second, "org_code": other["org_code"]}]
+    at = f"/api/imports/{PATH_OF[kind]}"
 
-    refused = await operator.post(
-        "/api/imports/terminals", files={"file": ("a.xlsx", b"")}, data={"mode": "approve"}
-    )
-    job = await imported(operator, "terminals", xlsx(TERMINALS, rows), mode="apply")
-    by_another = await (await desk.operator_of(other["id"])).get(
-        f"/api/imports/terminals/{job['id']}"
-    )
+    refused = await operator.post(at, files={"file": ("a.xlsx", b"")}, data={"mode": "approve"})
+    job = await imported(operator, PATH_OF[kind], xlsx(kind, rows), mode="apply")
+    by_another = await (await desk.operator_of(other["id"])).get(f"{at}/{job['id']}")
 
-    assert (refused.status_code, refused.json()["permission"]) == (403, "terminals.decide")
+    denied = (refused.status_code, refused.json()["permission"])
+    assert denied == (403, f"{PATH_OF[kind]}.decide")
     assert figures(job) == (2, 2, 1, 0, 1)
     assert by_another.status_code == 404
 

@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any, Final
 
 from openehc.access.findings import Step
-from openehc.access.imports.reading import IMPORTED
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, Kind
 from openehc.access.rules import Act
 from openehc.console.api.registers import PATH_OF
 from openehc.people.permissions import Role
 from tests.support.entries import FORMS, if_match
 from tests.support.stage import REASON, Call, Row, Stage, Tells
-from tests.support.workbooks import rows_of, xlsx
+from tests.support.workbooks import ROWS_OF, xlsx
 
 _OPERATOR: Final = Role.PROVINCE_OPERATOR
 _SERIAL: Final = {"terminals": "serial_no", "modules": "serial_no", "applications": "app_name"}
@@ -183,7 +182,7 @@ async def _import(kind: Kind, stage: Stage) -> Call:
     """A dry run: what is taken in leaves a record for each batch besides."""
     return await stage.call(
         _OPERATOR, path=f"/imports/{PATH_OF[kind]}", data={"mode": "check"},
-        files={"file": ("a.xlsx", xlsx(kind, rows_of(kind, 1)))},
+        files={"file": ("a.xlsx", xlsx(kind, ROWS_OF[kind](1)))},
     )  # fmt: skip
 
 
@@ -202,6 +201,6 @@ ROWS: Final[Mapping[str, Row]] = {
         f"POST /api/imports/{PATH_OF[kind]}": Row(
             f"{kind.name}.import-file", "import", partial(_import, kind), Tells.AFTER
         )
-        for kind in IMPORTED
+        for kind in KINDS
     },
 }

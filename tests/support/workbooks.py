@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import openpyxl
 
-from openehc.access.imports.reading import import_columns
-from openehc.access.kinds import INSTITUTIONS, TERMINALS, Kind
-from tests.support.entries import INSTITUTION, ORG_CODE, TERMINAL
+from openehc.access.imports.importing import OF
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, MODULES, TERMINALS, Kind
+from tests.support.entries import APPLICATION, INSTITUTION, MODULE, ORG_CODE, TERMINAL
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -31,28 +31,50 @@ def terminal_rows(count: int, org_code: str = ORG_CODE) -> list[dict[str, Any]]:
     ]
 
 
-def rows_of(kind: Kind, count: int) -> list[dict[str, Any]]:
-    """So many different rows for a register."""
-    return institution_rows(count) if kind is INSTITUTIONS else terminal_rows(count)
+def module_rows(count: int) -> list[dict[str, Any]]:
+    """So many different crypto modules, of which the first belongs to no institution."""
+    return [
+        {**MODULE, "serial_no": f"M-{n:06d}", **({"org_code": ORG_CODE} if n else {})}
+        for n in range(count)
+    ]
+
+
+def application_rows(count: int, org_code: str = ORG_CODE) -> list[dict[str, Any]]:
+    """So many different applications of one institution."""
+    return [
+        {**APPLICATION, "org_code": org_code, "app_name": f"示例掌上医院{n}"} for n in range(count)
+    ]
+
+
+ROWS_OF: Final[Mapping[Kind, Callable[[int], list[dict[str, Any]]]]] = {
+    INSTITUTIONS: institution_rows, TERMINALS: terminal_rows, MODULES: module_rows,
+    APPLICATIONS: application_rows,
+}  # fmt: skip
+"""Makes so many different rows for a register."""
 
 
 def xlsx(kind: Kind, rows: Rows) -> bytes:
     """A workbook with the headings of a register and these rows."""
-    columns = import_columns(kind)
+    columns = OF[kind].columns
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.append([f"{column.title}*" if column.needed else column.title for column in columns])
     for row in rows:
-        sheet.append([row.get(column.name) for column in columns])
+        sheet.append([_cell(row.get(column.name)) for column in columns])
     return saved(book)
 
 
 def csv_text(kind: Kind, rows: Rows) -> str:
     """The same as CSV."""
-    columns = import_columns(kind)
+    columns = OF[kind].columns
     lines = [[column.title for column in columns]]
-    lines += [[str(row.get(column.name) or "") for column in columns] for row in rows]
+    lines += [[str(_cell(row.get(column.name)) or "") for column in columns] for row in rows]
     return "".join(",".join(line) + "\r\n" for line in lines)
+
+
+def _cell(value: Any) -> Any:
+    """Several codes stand in one cell."""
+    return "、".join(value) if isinstance(value, list) else value
 
 
 def saved(book: openpyxl.Workbook) -> bytes:

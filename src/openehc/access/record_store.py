@@ -12,6 +12,7 @@ import msgspec
 
 from openehc.access import sql
 from openehc.access.contacts import Contacts, without
+from openehc.access.entries import Entry
 from openehc.access.kinds import APPLICATIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record import ActCommand, HistoryRow, Record, Search
@@ -160,19 +161,24 @@ def reached(record: Record, reach: int | None) -> bool:
 
 def record_of(kind: Kind, row: Any, opened: Mapping[str, Any]) -> Record:  # noqa: ANN401 (a row)
     """The entry that a row holds, with what of it was sealed."""
-    names = sql.ENTRY_COLUMNS[kind]
-    entered: dict[str, Any] = {
-        name: tuple(row[name]) if isinstance(row[name], list) else row[name] for name in names
-    }
     of_standing = row["of_standing"]
     return Record(
-        kind=kind, record_id=row["record_id"], entry=kind.entry(**entered, **opened),
+        kind=kind, record_id=row["record_id"], entry=entry_of(kind, row, opened),
         standing=Standing(row["standing"]), revision=row["revision"], number=row["number"],
         institution_id=row["of_institution"], org_code=row["of_code"], org_name=row["of_name"],
         institution_standing=Standing(of_standing) if of_standing else None,
         created_at=row["created_at"], changed_at=row["changed_at"],
         more={name: row[name] for name in kind.more},
     )  # fmt: skip
+
+
+def entry_of(kind: Kind, row: Any, opened: Mapping[str, Any]) -> Entry:  # noqa: ANN401 (a row)
+    """What an applicant entered, of such a row."""
+    names = sql.ENTRY_COLUMNS[kind]
+    entered: dict[str, Any] = {
+        name: tuple(row[name]) if isinstance(row[name], list) else row[name] for name in names
+    }
+    return kind.entry(**entered, **opened)
 
 
 def stored(entry: Any) -> dict[str, Any]:  # noqa: ANN401 (an entry)

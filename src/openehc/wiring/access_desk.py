@@ -50,8 +50,8 @@ def build_access_desk(
     secrets = Secrets(lambda: sealer, entropy)
     findings = FindingStore(database)
     handle_finding = HandleFinding(trail, findings, records)
-    imports = ImportStore(database)
-    import_file = ImportFile(imports, trail, clock, settings.ehcin)
+    imports = ImportStore(database, contacts)
+    import_file = ImportFile(imports, trail, clock, entropy, settings.ehcin)
     node_name = settings.node_name or f"{settings.ehcin}管理节点"
     return AccessDesk(
         records=records,

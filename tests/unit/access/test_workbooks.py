@@ -9,16 +9,19 @@ from typing import Any
 import openpyxl
 import pytest
 
-from openehc.access.entries import InstitutionEntry
-from openehc.access.imports.reading import Flawed, ReadFile, import_columns, read_file
+from openehc.access.entries import ApplicationEntry, InstitutionEntry
+from openehc.access.imports.importing import OF
+from openehc.access.imports.reading import Flawed, ReadFile, read_file
 from openehc.access.imports.workbook import looks_like_formula
 from openehc.access.imports.writing import FailedRow, failed_workbook, template
-from openehc.access.kinds import INSTITUTIONS, TERMINALS
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, MODULES, Kind
+from openehc.spec import load
 from tests.support.entries import INSTITUTION
 from tests.support.workbooks import (
     GOOD,
     GOOD_TERMINALS,
     REFUSED,
+    ROWS_OF,
     csv_text,
     institution_rows,
     saved,
@@ -128,19 +131,76 @@ def test_the_same_row_twice_fails_the_second_time() -> None:
     assert file.rows[1].faults[0].zh == "与第2行重复"
 
 
-@pytest.mark.parametrize("kind", [INSTITUTIONS, TERMINALS])
-def test_the_template_has_every_column_and_its_codes(kind: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_rows_of_every_register_are_read(kind: Kind) -> None:
+    rows = ROWS_OF[kind](2)
+
+    file = read(xlsx(kind, rows), register=kind.name)
+    same = read(csv_text(kind, rows).encode(), "a.csv", register=kind.name)
+
+    assert [row.faults for row in file.rows] == [(), ()]
+    assert [row.entry for row in same.rows] == [row.entry for row in file.rows]
+    assert file.rows[0].key != file.rows[1].key
+
+
+@pytest.mark.parametrize("text", ["01、02", "01,2", "预约挂号；门诊就医", " 01 ， 门诊就医 "])
+def test_several_codes_or_names_stand_in_one_cell(text: str) -> None:
+    row = {**ROWS_OF[APPLICATIONS](1)[0], "app_category": text, "release_channel": None}
+
+    [read_row] = read(xlsx(APPLICATIONS, [row]), register="application").rows
+
+    assert isinstance(read_row.entry, ApplicationEntry)
+    assert (read_row.entry.app_category, read_row.entry.release_channel) == (("01", "02"), ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "value", "word"),
+    [
+        (APPLICATIONS, "app_category", "01、99", "字典"),
+        (APPLICATIONS, "app_category", "01、01", "重复"),
+        (APPLICATIONS, "app_category", None, "必填"),
+        (APPLICATIONS, "app_channel", "1", "末级"),
+        (APPLICATIONS, "org_code", None, "必填"),
+        (MODULES, "address", "没有地址", "IP地址"),
+        (MODULES, "owner_type", "Z", "字典"),
+    ],
+)
+def test_a_wrong_cell_of_software_or_a_module_is_named(
+    kind: Kind, column: str, value: Any, word: str
+) -> None:
+    row = {**ROWS_OF[kind](2)[1], column: value}
+
+    [read_row] = read(xlsx(kind, [row]), register=kind.name).rows
+
+    assert [fault.field for fault in read_row.faults] == [column]
+    assert word in read_row.faults[0].zh
+
+
+def test_one_application_stands_once_for_each_kind_of_phone() -> None:
+    [row] = ROWS_OF[APPLICATIONS](1)
+    rows = [row, {**row, "app_channel": "102"}, {**row, "app_version": "2.0"}]
+
+    file = read(xlsx(APPLICATIONS, rows), register="application")
+
+    assert [len(one.faults) for one in file.rows] == [0, 0, 1]
+    assert file.rows[2].faults[0].zh == "与第2行重复"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_template_has_every_column_and_its_codes(kind: Kind) -> None:
     book = openpyxl.load_workbook(io.BytesIO(template(kind)))
 
     heading = [str(cell.value).rstrip("*") for cell in book.worksheets[0][1]]
-    assert heading == [column.title for column in import_columns(kind)]
+    assert heading == [column.title for column in OF[kind].columns]
     codes = {row[1] for row in book["字典"].iter_rows(min_row=2, values_only=True)}
-    assert codes >= ({"032", "A100", "99"} if kind is INSTITUTIONS else set())
+    named = {column.dictionary for column in OF[kind].columns if column.dictionary}
+    spec = load()
+    assert codes == {entry.code for name in named for entry in spec.dictionary(name).entries}
 
 
 def test_a_filled_template_is_read() -> None:
     book = openpyxl.load_workbook(io.BytesIO(template(INSTITUTIONS)))
-    row = [INSTITUTION.get(column.name) for column in import_columns(INSTITUTIONS)]
+    row = [INSTITUTION.get(column.name) for column in OF[INSTITUTIONS].columns]
     book.worksheets[0].append(row)
 
     assert [one.faults for one in read(saved(book)).rows] == [()]
@@ -158,8 +218,8 @@ def test_returned_rows_are_text_for_every_spreadsheet() -> None:
 
 
 def test_returned_rows_can_be_corrected_and_sent_again() -> None:
-    titles = [column.title for column in import_columns(INSTITUTIONS)]
-    shown = tuple(str(INSTITUTION.get(c.name) or "") for c in import_columns(INSTITUTIONS))
+    titles = [column.title for column in OF[INSTITUTIONS].columns]
+    shown = tuple(str(INSTITUTION.get(c.name) or "") for c in OF[INSTITUTIONS].columns)
 
     again = failed_workbook(titles, [FailedRow(7, shown, ())])
 

@@ -1,1 +1,1 @@
-"""Bulk import of institutions and terminals from Excel workbooks and CSV files."""
+"""Bulk import into the four registers from Excel workbooks and CSV files."""

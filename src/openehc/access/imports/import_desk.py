@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from openehc.access.imports.import_file import ImportFile
+from openehc.access.imports.importing import OF
 from openehc.access.imports.model import ImportCommand, Job, JobState
 from openehc.access.imports.store import ImportStore
 from openehc.audit.model import AuditEvent, Category
@@ -18,10 +19,21 @@ from openehc.audit.trail import AuditTrail
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
-from openehc.kernel.refusal import PlatformError, Reason, Refusal
+from openehc.kernel.refusal import Fault, PlatformError, Reason, Refusal
 
 MOST_WAITING: Final = 4
 KEPT: Final = timedelta(days=30)
+ONE_BY_ONE: Final = Refusal(
+    Reason.INPUT_WRONG,
+    faults=(
+        Fault(
+            "mode",
+            "应用软件须逐个批准（需联调测试日期，并分配只显示一次的密钥），请以apply导入",
+            "software is approved one by one, with the day of its joint test and a secret that is"
+            " shown once; import it with apply",
+        ),
+    ),
+)
 _log: Final = logging.getLogger("openehc.console")
 
 
@@ -40,9 +52,12 @@ class ImportDesk:
     async def accept(self, command: ImportCommand) -> Job | Refusal:
         """A new job, which runs from now on; OVERLOADED when too many wait.
 
+        INPUT_WRONG for a mode that the register does not have.
         Recorded with the file's digest, dry runs as well; the batches that are taken leave
         records of their own.
         """
+        if command.mode not in OF[command.kind].modes:
+            return ONE_BY_ONE
         if len(self._tasks) >= MOST_WAITING:
             return Refusal(
                 Reason.OVERLOADED, "正在进行的导入过多，请稍后再试", "too many imports wait"

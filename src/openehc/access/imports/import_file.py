@@ -15,21 +15,23 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from openehc.access.entries import Entry, InstitutionEntry, TerminalEntry
+from openehc.access.apply import new_app_id
+from openehc.access.entries import ApplicationEntry, Entry, InstitutionEntry, ModuleEntry
 from openehc.access.entry_rules import owner_of_category
+from openehc.access.imports.importing import OF
 from openehc.access.imports.judging import Known, Same, judged
 from openehc.access.imports.model import ImportCommand, JobState, Mode
-from openehc.access.imports.reading import Flawed, ReadFile, ReadRow, import_columns, read_file
+from openehc.access.imports.reading import Flawed, ReadFile, ReadRow, read_file
 from openehc.access.imports.store import ImportStore
 from openehc.access.imports.writing import FailedRow, failed_workbook
-from openehc.access.kinds import TERMINALS, Kind
 from openehc.access.model import Standing
-from openehc.access.numbers import TERMINAL, compose_ehcappid
+from openehc.access.numbers import compose_ehcappid
 from openehc.access.record_store import stored
 from openehc.access.rules import Act
 from openehc.audit.model import AuditEvent, Category
 from openehc.audit.trail import AuditTrail
 from openehc.kernel.clock import Clock, china_day
+from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import Fault
 
 BATCH: Final = 500
@@ -72,6 +74,7 @@ class ImportFile:
     store: ImportStore
     trail: AuditTrail
     clock: Clock
+    entropy: Entropy
     ehcin: str
     read: ReadFiles = read_apart
 
@@ -87,7 +90,7 @@ class ImportFile:
         await self.store.set_state(
             job_id, JobState.WRITING, total=len(file.rows), at=self.clock.now()
         )
-        titles = {column.name: column.title for column in import_columns(command.kind)}
+        titles = {column.name: column.title for column in OF[command.kind].columns}
         failed: list[FailedRow] = []
         for start in range(0, len(file.rows), BATCH):
             rows = file.rows[start : start + BATCH]
@@ -100,14 +103,14 @@ class ImportFile:
         self, job_id: UUID, command: ImportCommand, rows: Sequence[ReadRow]
     ) -> list[tuple[ReadRow, tuple[Fault, ...]]]:
         """Take a batch; the rows that failed."""
-        kind, now = command.kind, self.clock.now()
+        importing, now = OF[command.kind], self.clock.now()
         good = [row for row in rows if not row.faults]
         failed = [(row, row.faults) for row in rows if row.faults]
-        known = await self.store.known(kind, good)
+        known = await self.store.known(importing, good)
         new: list[New] = []
         unchanged = 0
         for row in good:
-            said = judged(row, known, mode=command.mode, reach=command.by.institution_id)
+            said = judged(row, importing, known, mode=command.mode, reach=command.by.institution_id)
             if isinstance(said, Same):
                 unchanged += 1
             elif isinstance(said, Fault):
@@ -124,19 +127,21 @@ class ImportFile:
     async def _insert(
         self, job_id: UUID, command: ImportCommand, new: list[New], *, figures: tuple[int, int]
     ) -> list[tuple[ReadRow, tuple[Fault, ...]]]:
-        kind, now = command.kind, self.clock.now()
+        kind, importing, now = command.kind, OF[command.kind], self.clock.now()
         event = AuditEvent(
             category=Category.ADMINISTRATION, action=f"{kind.name}.import", actor=command.by,
             at=now, object_kind="import", object_ref=str(job_id), reason=command.file_name[:200],
         )  # fmt: skip
         async with self.trail.act(event) as act:
             numbered, failed = await self._numbered(act.connection, command, new)
-            values = [_values(command, one, now) for one in numbered]
-            ids = await self.store.insert(act.connection, kind, values)
-            taken = [one for one in numbered if one.row.key in ids]
-            clash = Fault(_key_column(kind), "已有相同的登记", "the same is registered already")
-            failed += [(one.row, (clash,)) for one in numbered if one.row.key not in ids]
-            history = [line for one in taken for line in _history(command, one, ids[one.row.key])]
+            values = [self._values(command, one, now) for one in numbered]
+            ids = await self.store.insert(act.connection, importing, values)
+            keys = [importing.key_of(one.entry) for one in numbered]
+            clash = Fault(importing.told_at, "已有相同的登记", "the same is registered already")
+            found = list(zip(numbered, keys, strict=True))
+            taken = [(one, ids[key]) for one, key in found if key in ids]
+            failed += [(one.row, (clash,)) for one, key in found if key not in ids]
+            history = [line for one, number in taken for line in _history(command, one, number)]
             await self.store.remember(
                 act.connection,
                 kind,
@@ -155,48 +160,59 @@ class ImportFile:
         self, connection: Any, command: ImportCommand, new: list[New]  # noqa: ANN401 (the transaction)
     ) -> tuple[list[New], list[tuple[ReadRow, tuple[Fault, ...]]]]:  # fmt: skip
         """The same with numbers, where an approval gives some; those for whom none is left."""
-        if command.kind is not TERMINALS or command.mode is not Mode.APPROVE:
+        component = OF[command.kind].component
+        if not component or command.mode is not Mode.APPROVE:
             return new, []
         numbered: list[New] = []
         failed: list[tuple[ReadRow, tuple[Fault, ...]]] = []
-        used_up = Fault("serial_no", "该类别的登记编号已用完", "the numbers are used up")
+        used_up = Fault(
+            OF[command.kind].told_at, "该类别的登记编号已用完", "the numbers are used up"
+        )
         for owner in sorted({one.owner for one in new}):
             of_owner = [one for one in new if one.owner == owner]
             first = await self.store.take_numbers(
-                connection, ehcin=self.ehcin, component=TERMINAL, owner=owner, count=len(of_owner)
+                connection, ehcin=self.ehcin, component=component, owner=owner, count=len(of_owner)
             )
             if first is None:
                 failed += [(one.row, (used_up,)) for one in of_owner]
                 continue
             numbered += [
                 replace(one, number=compose_ehcappid(
-                    self.ehcin, component=TERMINAL, owner=owner, serial=first + place
+                    self.ehcin, component=component, owner=owner, serial=first + place
                 ))
                 for place, one in enumerate(of_owner)
             ]  # fmt: skip
         return numbered, failed
 
+    def _values(self, command: ImportCommand, one: New, now: datetime) -> dict[str, Any]:
+        """The columns of a new row."""
+        kind, approved = command.kind, command.mode is Mode.APPROVE
+        standing = Standing.ACTIVE if approved else Standing.APPLIED
+        values = {
+            **stored(one.entry), "revision": 2 if approved else 1, "created_at": now,
+            "changed_at": now, "standing": standing.value,
+        }  # fmt: skip
+        if approved:
+            values[kind.dated] = values[kind.dated] or china_day(now)
+        if kind.number:
+            values[kind.number] = one.number or None
+        if approved and isinstance(one.entry, InstitutionEntry):
+            values["owner_type"] = one.owner
+        if isinstance(one.entry, ApplicationEntry):
+            values["app_id"] = new_app_id(self.entropy)
+        return values
+
 
 def _owner(row: ReadRow, entry: Entry, known: Known) -> str:
-    if isinstance(entry, InstitutionEntry):
-        return entry.owner_type or owner_of_category(entry.org_category)
+    """The letter of the body in charge, under which an approval numbers the entry."""
+    match entry:
+        case InstitutionEntry():
+            return entry.owner_type or owner_of_category(entry.org_category)
+        case ModuleEntry():
+            return entry.owner_type
+        case ApplicationEntry():
+            return entry.use_unit_type
     return known.places[row.org_code].owner
-
-
-def _values(command: ImportCommand, one: New, now: datetime) -> dict[str, Any]:
-    """The columns of a new row."""
-    approved = command.mode is Mode.APPROVE
-    values = {
-        **stored(one.entry), "revision": 2 if approved else 1, "created_at": now,
-        "changed_at": now, "standing": (Standing.ACTIVE if approved else Standing.APPLIED).value,
-    }  # fmt: skip
-    if approved:
-        values["access_date"] = values["access_date"] or china_day(now)
-    if isinstance(one.entry, TerminalEntry):
-        values["term_id"] = one.number or None
-    elif approved:
-        values["owner_type"] = one.owner
-    return values
 
 
 def _history(command: ImportCommand, one: New, record_id: int) -> list[dict[str, Any]]:
@@ -227,7 +243,3 @@ def _failed(
             for fault in faults
         ),
     )  # fmt: skip
-
-
-def _key_column(kind: Kind) -> str:
-    return "serial_no" if kind is TERMINALS else "org_code"

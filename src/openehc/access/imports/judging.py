@@ -1,11 +1,12 @@
 """What becomes of a good row: new, there already, or in conflict with the register. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import Enum, unique
 
-from openehc.access.entries import Entry, InstitutionEntry, TerminalEntry
+from openehc.access.entries import Entry, InstitutionEntry, ModuleEntry
 from openehc.access.entry_rules import owner_of_category
+from openehc.access.imports.importing import Importing, Key
 from openehc.access.imports.model import Mode
 from openehc.access.imports.reading import ReadRow
 from openehc.access.model import Standing
@@ -14,7 +15,7 @@ from openehc.kernel.refusal import Fault
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An institution as the rows of its terminals see it."""
+    """An institution as the rows that name it see it."""
 
     institution_id: int
     standing: Standing
@@ -23,9 +24,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the register holds about the rows of one batch: entries by key, places by code."""
+    """What the register holds about the rows of one batch: entries by key, places by code.
 
-    entries: Mapping[tuple[str, ...], Entry]
+    People may have entered the same software twice, so a key can have several entries.
+    """
+
+    entries: Mapping[Key, Sequence[Entry]]
     places: Mapping[str, Place]
 
 
@@ -36,31 +40,42 @@ class Same(Enum):
     UNCHANGED = "unchanged"
 
 
-def judged(row: ReadRow, known: Known, *, mode: Mode, reach: int | None) -> Entry | Same | Fault:
+def judged(
+    row: ReadRow, importing: Importing, known: Known, *, mode: Mode, reach: int | None
+) -> Entry | Same | Fault:
     """The entry to insert, or that it is there, or why it is not taken."""
     entry = row.entry
     if entry is None:
         return Fault("", "该行有误", "the row is wrong")
-    if isinstance(entry, TerminalEntry):
+    if not isinstance(entry, InstitutionEntry):
         place = known.places.get(row.org_code)
-        fault = _misplaced(place, mode=mode, reach=reach)
-        if fault or place is None:
-            return fault or Fault("org_code", "机构未登记", "no such institution")
-        entry = replace(entry, institution_id=place.institution_id)
-    there = known.entries.get(row.key)
-    if there is None:
-        return entry
-    if _agrees(entry, there):
+        fault = _misplaced(row, place, mode=mode, reach=reach)
+        if fault:
+            return fault
+        if place:
+            entry = replace(entry, institution_id=place.institution_id)
+        elif isinstance(entry, ModuleEntry):
+            entry = replace(entry, institution_id=None)
+    there = known.entries.get(row.key, ())
+    if any(_agrees(entry, one) for one in there):
         return Same.UNCHANGED
-    key = "org_code" if isinstance(entry, InstitutionEntry) else "serial_no"
-    return Fault(key, "已登记且信息不一致，请在系统中变更", "registered already with other data")
+    if not there:
+        return entry
+    return Fault(
+        importing.told_at,
+        "已登记且信息不一致，请在系统中变更",
+        "registered already with other data",
+    )
 
 
-def _misplaced(place: Place | None, *, mode: Mode, reach: int | None) -> Fault | None:
+def _misplaced(row: ReadRow, place: Place | None, *, mode: Mode, reach: int | None) -> Fault | None:
+    """What is wrong with the institution; a row that needs none may name none."""
     if place is None:
+        if not row.org_code and reach is None:
+            return None
         return Fault("org_code", "机构未登记", "no such institution")
     if reach is not None and place.institution_id != reach:
-        return Fault("org_code", "只能导入本机构的终端", "only terminals of your own institution")
+        return Fault("org_code", "只能导入本机构的登记", "only for your own institution")
     if place.standing is Standing.ACTIVE:
         return None
     if mode is Mode.APPROVE or place.standing not in {Standing.APPLIED, Standing.SUSPENDED}:

@@ -3,6 +3,7 @@
 Pure, and run in the process that reads the file. Looks nothing up in a register.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,16 +13,12 @@ from openehc.access.columns import Column, Shape, columns_of
 from openehc.access.entries import Entry
 from openehc.access.entry_rules import faults_of
 from openehc.access.imports.container import Unreadable
+from openehc.access.imports.importing import OF, Importing, Key
 from openehc.access.imports.workbook import Cell, Odd, Table, read_table
-from openehc.access.kinds import INSTITUTIONS, KINDS, TERMINALS, Kind
 from openehc.kernel.refusal import Fault
 from openehc.spec import Spec, load
 
-IMPORTED: Final = (INSTITUTIONS, TERMINALS)
-_ORG_CODE: Final = Column(
-    "终端使用机构编码", "organisation code", pattern="org_code", most=32, name="org_code",
-    example="99019902000000000A1002",
-)  # fmt: skip
+_BETWEEN_CODES: Final = re.compile(r"[、,，;；\s]+")
 _OURS: Final = frozenset({"原行号", "原因"})
 """Columns that the returned workbook adds; it can be corrected and sent again as it is."""
 
@@ -32,13 +29,13 @@ _DATE_FORMS: Final = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%
 class ReadRow:
     """A row as it was read: what stood there, the entry it means, and what is wrong with it.
 
-    `key` is what two rows for the same thing share; `org_code` names a terminal's institution.
+    `key` is what two rows for the same thing share; `org_code` names the entry's institution.
     """
 
     number: int
     shown: tuple[str, ...]
     entry: Entry | None
-    key: tuple[str, ...]
+    key: Key
     org_code: str
     faults: tuple[Fault, ...]
 
@@ -60,29 +57,23 @@ class Flawed:
     en: str
 
 
-def import_columns(kind: Kind) -> tuple[Column, ...]:
-    """The columns of a register's template."""
-    own = columns_of(kind.entry)
-    return own if kind is INSTITUTIONS else (_ORG_CODE, *own)
-
-
 def read_file(register: str, name: str, data: bytes) -> ReadFile | Flawed:
     """The rows of an uploaded file for the register of that name. Raises nothing."""
-    kind = next(kind for kind in KINDS if kind.name == register)
+    importing = next(found for kind, found in OF.items() if kind.name == register)
     try:
         table = read_table(name, data)
     except Unreadable as unreadable:
         zh, en = unreadable.flaw.value
         return Flawed(zh, en)
-    columns = _by_heading(kind, table)
+    columns = _by_heading(importing, table)
     if isinstance(columns, Flawed):
         return columns
-    return _read(kind, table, columns)
+    return _read(importing, table, columns)
 
 
-def _by_heading(kind: Kind, table: Table) -> dict[int, Column] | Flawed:
+def _by_heading(importing: Importing, table: Table) -> dict[int, Column] | Flawed:
     known: dict[str, Column] = {}
-    for column in import_columns(kind):
+    for column in importing.columns:
         known[column.title] = known[column.name] = column
     found: dict[int, Column] = {}
     for place, text in enumerate(table.heading):
@@ -95,25 +86,25 @@ def _by_heading(kind: Kind, table: Table) -> dict[int, Column] | Flawed:
         if column in found.values():
             return Flawed(f"重复的列：{column.title}", f"column twice: {column.title_en}")
         found[place] = column
-    lacking = [c for c in import_columns(kind) if c.needed and c not in found.values()]
+    lacking = [c for c in importing.columns if c.needed and c not in found.values()]
     if lacking:
         names = "、".join(column.title for column in lacking)
         return Flawed(f"缺少列：{names}", f"missing: {', '.join(c.title_en for c in lacking)}")
     return found
 
 
-def _read(kind: Kind, table: Table, columns: Mapping[int, Column]) -> ReadFile:
-    spec, first = load(), dict[tuple[str, ...], int]()
+def _read(importing: Importing, table: Table, columns: Mapping[int, Column]) -> ReadFile:
+    spec, first = load(), dict[Key, int]()
     rows = []
     for row in table.rows:
         values, faults = _values(columns, row.cells, spec)
-        entry, more = _entry(kind, values, spec)
+        entry, more = _entry(importing, values, spec)
         named = {fault.field for fault in faults}
         faults += [fault for fault in more if fault.field not in named]
-        key = _key(kind, values)
+        key = importing.key_in_file(values)
         if not faults and key in first:
             zh = f"与第{first[key]}行重复"
-            faults = [Fault(_key_column(kind), zh, f"the same as row {first[key]}")]
+            faults = [Fault(importing.told_at, zh, f"the same as row {first[key]}")]
         first.setdefault(key, row.number)
         shown = tuple(_shown(_at(row.cells, place)) for place in columns)
         org_code = str(values.get("org_code") or "")
@@ -156,7 +147,14 @@ def _value(column: Column, cell: Cell, spec: Spec) -> Any:  # noqa: ANN401 (by t
         return _number(column, cell)
     if isinstance(cell, date):
         return Fault(column.name, "单元格类型不符：应为文本", "a date where text is expected")
-    return _code(column, str(cell), spec) if column.dictionary else str(cell)
+    return _text(column, str(cell), spec)
+
+
+def _text(column: Column, text: str, spec: Spec) -> str | tuple[str, ...]:
+    if column.shape is Shape.CODES:
+        parts = _BETWEEN_CODES.split(text)
+        return tuple(_code(column, part, spec) for part in parts if part)
+    return _code(column, text, spec) if column.dictionary else text
 
 
 _ODD: Final = {
@@ -170,7 +168,7 @@ def _code(column: Column, text: str, spec: Spec) -> str:
     dictionary = spec.dictionary(column.dictionary)
     if dictionary.has(text):
         return text
-    padded = text.zfill(column.most)
+    padded = text.zfill(max(len(entry.code) for entry in dictionary.entries))
     if text.isdigit() and dictionary.has(padded):
         return padded
     named = dictionary.by_name(text)
@@ -195,28 +193,23 @@ def _number(column: Column, cell: Cell) -> int | Fault:
     return Fault(column.name, "应为整数", "a whole number")
 
 
-def _entry(kind: Kind, values: dict[str, Any], spec: Spec) -> tuple[Entry, tuple[Fault, ...]]:
-    given = dict(values)
-    if kind is TERMINALS:
-        del given["org_code"]
-        given["institution_id"] = 0
-    for column in columns_of(kind.entry):
-        if column.needed:
+def _entry(
+    importing: Importing, values: dict[str, Any], spec: Spec
+) -> tuple[Entry, tuple[Fault, ...]]:
+    given, owner = dict(values), importing.owner
+    if owner:
+        given.pop("org_code", None)
+        given["institution_id"] = 0  # the register tells, when the row is judged
+    for column in columns_of(importing.kind.entry):
+        if column.shape is Shape.CODES:
+            given[column.name] = given.get(column.name) or ()
+        elif column.needed:
             given.setdefault(column.name, None)
-    entry = kind.entry(**given)
+    entry = importing.kind.entry(**given)
     faults = faults_of(entry, spec)
-    if kind is TERMINALS and not values.get("org_code"):
-        faults = (*faults, Fault("org_code", "终端使用机构编码：必填", "is required"))
+    if owner and owner.needed and not values.get("org_code"):
+        faults = (*faults, Fault("org_code", f"{owner.title}：必填", "is required"))
     return entry, faults
-
-
-def _key(kind: Kind, values: Mapping[str, Any]) -> tuple[str, ...]:
-    names = ("org_code",) if kind is INSTITUTIONS else ("developer", "serial_no")
-    return tuple(str(values.get(name) or "") for name in names)
-
-
-def _key_column(kind: Kind) -> str:
-    return "org_code" if kind is INSTITUTIONS else "serial_no"
 
 
 def _shown(cell: Cell) -> str:

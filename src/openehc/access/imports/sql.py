@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from openehc.access.kinds import INSTITUTIONS, TERMINALS, Kind
+from openehc.access.imports.importing import OF, Importing
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS
 from openehc.access.sql import ENTRY_COLUMNS
 
 INSERT_JOB: Final = """
@@ -45,45 +46,66 @@ select institution_id, org_code, standing, owner_type, org_category
 """
 
 
-def _columns(kind: Kind) -> str:
-    return ", ".join(f"r.{name}" for name in ENTRY_COLUMNS[kind])
+_GONE: Final = "('refused', 'exited')"
+"""Standings of entries that stand in nobody's way any more; institutions come back instead."""
 
 
-EXISTING: Final = {
-    INSTITUTIONS: (
-        f"select r.standing, {_columns(INSTITUTIONS)} from institutions r"
-        " where r.org_code = any($1::text[])"
-    ),
-    TERMINALS: (
-        f"select r.standing, {_columns(TERMINALS)} from terminals r"
-        " join unnest($1::text[], $2::text[]) as k (developer, serial_no)"
-        " on r.developer = k.developer and r.serial_no = k.serial_no"
-        " where r.standing not in ('refused', 'exited')"
-    ),
-}  # fmt: skip
-"""Entries that stand under the keys of these rows already."""
-
-
-def insert_rows(kind: Kind) -> str:
-    """Insert a batch; gives the ids of those that were not there, with their keys."""
-    keys = "r.org_code" if kind is INSTITUTIONS else "r.developer, r.serial_no"
-    number = f", {kind.number}" if kind.number else ""
-    columns = (
-        f"{', '.join(ENTRY_COLUMNS[kind])}{number}, standing, revision, created_at, changed_at"
+def _existing(importing: Importing) -> str:
+    kind = importing.kind
+    own = [f"r.{name}" for name in (*ENTRY_COLUMNS[kind], *_SEALED.get(kind, ()))]
+    places = [f"${n}::text[]" for n in range(1, len(importing.key) + 1)]
+    of_file = ["i.org_code" if name == "institution_id" else f"r.{name}" for name in importing.key]
+    matched = " and ".join(f"{column} = k.k{n}" for n, column in enumerate(of_file))
+    owner = "left join institutions i on i.institution_id = r.institution_id"
+    living = "true" if kind is INSTITUTIONS else f"r.standing not in {_GONE}"
+    names = ", ".join(f"k{n}" for n in range(len(of_file)))
+    return (
+        f"select array[{', '.join(of_file)}] as key, {', '.join(own)} from {kind.table} r {owner}"
+        f" join unnest({', '.join(places)}) as k ({names}) on {matched} where {living}"
     )
+
+
+_SEALED: Final = {APPLICATIONS: ("app_id", "sealed_contact")}
+"""The contact person, and under which name it is sealed."""
+
+EXISTING: Final = {kind: _existing(importing) for kind, importing in OF.items()}
+"""Entries that stand under the keys of these rows already, with the keys."""
+
+ONE_IMPORT: Final = "select pg_advisory_xact_lock(hashtext('import of ' || $1))"
+"""Imports of a register whose key the database does not hold wait for each other."""
+
+
+def insert_rows(importing: Importing) -> str:
+    """Insert a batch; gives the ids of those that were not there, with their keys."""
+    kind = importing.kind
+    columns = ", ".join((
+        *ENTRY_COLUMNS[kind], *_SEALED.get(kind, ()), *filter(None, [kind.number]), "standing",
+        "revision", "created_at", "changed_at",
+    ))  # fmt: skip
+    keys = ", ".join(f"r.{name}::text" for name in importing.key)
     return (
         f"insert into {kind.table} as r ({columns})"
-        f" select {columns} from jsonb_populate_recordset(null::{kind.table}, $1::jsonb)"
-        f" on conflict do nothing returning r.{kind.key} as record_id, {keys}"
+        f" select {columns} from jsonb_populate_recordset(null::{kind.table}, $1::jsonb) n"
+        f"{_absent(importing) if kind is APPLICATIONS else ''}"
+        f" on conflict do nothing returning r.{kind.key} as record_id, array[{keys}] as key"
+    )
+
+
+def _absent(importing: Importing) -> str:
+    """The condition that no entry has the key, where no unique index of the database says so."""
+    same = " and ".join(f"o.{name} = n.{name}" for name in importing.key)
+    return (
+        f" where not exists (select from {importing.kind.table} o"
+        f" where {same} and o.standing not in {_GONE})"
     )
 
 
 INSERT_HISTORY_ROWS: Final = """
 insert into register_history (register, record_id, revision, at, act, actor_kind, actor_id, reason,
-                              before, after)
-select $1, h.record_id, h.revision, $2, h.act, $3, $4, $5, '{}', h.after
+                              before, after, sealed_contact)
+select $1, h.record_id, h.revision, $2, h.act, $3, $4, $5, '{}', h.after, h.sealed_contact
   from jsonb_to_recordset($6::jsonb)
-    as h (record_id int, revision int, act text, after jsonb)
+    as h (record_id int, revision int, act text, after jsonb, sealed_contact bytea)
 """
 
 TAKE_NUMBERS: Final = """

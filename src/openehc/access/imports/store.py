@@ -7,13 +7,16 @@ from uuid import UUID
 
 import msgspec
 
+from openehc.access.contacts import SEALED, Contacts, without
+from openehc.access.entries import Entry
 from openehc.access.imports import sql
+from openehc.access.imports.importing import Importing, Key
 from openehc.access.imports.judging import Known, Place, owner_of
 from openehc.access.imports.model import ImportCommand, Job, JobState, Mode
 from openehc.access.imports.reading import ReadRow
-from openehc.access.kinds import INSTITUTIONS, Kind
+from openehc.access.kinds import APPLICATIONS, Kind
 from openehc.access.model import Standing
-from openehc.access.sql import ENTRY_COLUMNS
+from openehc.access.record_store import entry_of
 from openehc.audit.model import Actor
 from openehc.storage.pool import Database, Transaction
 
@@ -23,8 +26,9 @@ _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 class ImportStore:
     """Reads and writes imports."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, contacts: Contacts) -> None:
         self._database = database
+        self._contacts = contacts
 
     async def open_job(
         self, connection: Transaction, job_id: UUID, command: ImportCommand, *, digest: bytes,
@@ -72,15 +76,10 @@ class ImportStore:
         """Remove jobs from before that time, with their workbooks."""
         await self._database.execute(sql.FORGET_JOBS, before)
 
-    async def known(self, kind: Kind, rows: Sequence[ReadRow]) -> Known:
+    async def known(self, importing: Importing, rows: Sequence[ReadRow]) -> Known:
         """What the register holds about these rows."""
-        keys = [row.key for row in rows]
         places: dict[str, Place] = {}
-        if kind is INSTITUTIONS:
-            found = await self._database.fetch(sql.EXISTING[kind], [key[0] for key in keys])
-        else:
-            developers, serials = [key[0] for key in keys], [key[1] for key in keys]
-            found = await self._database.fetch(sql.EXISTING[kind], developers, serials)
+        if importing.owner:
             codes = sorted({row.org_code for row in rows})
             places = {
                 row["org_code"]: Place(
@@ -89,27 +88,50 @@ class ImportStore:
                 )
                 for row in await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
             }  # fmt: skip
-        entries = {}
-        for row in found:
-            entry = kind.entry(**{name: row[name] for name in ENTRY_COLUMNS[kind]})
-            entries[_key(kind, row)] = entry
+        entries: dict[Key, list[Entry]] = {}
+        keys = [[row.key[place] for row in rows] for place in range(len(importing.key))]
+        for row in await self._database.fetch(sql.EXISTING[importing.kind], *keys):
+            entry = entry_of(importing.kind, row, self._opened(importing.kind, row))
+            entries.setdefault(tuple(row["key"]), []).append(entry)
         return Known(entries, places)
 
+    def _opened(self, kind: Kind, row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the driver)
+        if kind is not APPLICATIONS:
+            return {}
+        return self._contacts.opened(row["sealed_contact"], app_id=row["app_id"])
+
+    def _sealed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        columns = self._contacts.columns(values, app_id=values["app_id"], present={})
+        return {**columns, SEALED: _bytea(columns[SEALED])}
+
     async def insert(
-        self, connection: Transaction, kind: Kind, values: Sequence[Mapping[str, Any]]
-    ) -> dict[tuple[str, ...], int]:
+        self, connection: Transaction, importing: Importing, values: Sequence[Mapping[str, Any]]
+    ) -> dict[Key, int]:
         """Insert rows; the ids of those that were not there, by key."""
-        rows = await connection.fetch(sql.insert_rows(kind), _encode(values).decode())
-        return {_key(kind, row): row["record_id"] for row in rows}
+        kind = importing.kind
+        if kind is APPLICATIONS:
+            await connection.execute(sql.ONE_IMPORT, kind.name)
+            values = [self._sealed(row) for row in values]
+        rows = await connection.fetch(sql.insert_rows(importing), _encode(values).decode())
+        return {tuple(row["key"]): row["record_id"] for row in rows}
 
     async def remember(
         self, connection: Transaction, kind: Kind, *, by: Actor, reason: str, at: datetime,
         rows: Sequence[Mapping[str, Any]],
     ) -> None:  # fmt: skip
         """Add history rows: record_id, revision, act, after."""
+        sealed = [
+            {
+                **row, "after": without(row["after"]),
+                SEALED: _bytea(
+                    self._contacts.history(row["record_id"], before={}, after=row["after"])
+                ),
+            }
+            for row in rows
+        ]  # fmt: skip
         await connection.execute(
             sql.INSERT_HISTORY_ROWS, kind.name, at, by.kind.value, by.id, reason,
-            _encode(rows).decode(),
+            _encode(sealed).decode(),
         )  # fmt: skip
 
     async def take_numbers(
@@ -120,7 +142,6 @@ class ImportStore:
         return None if last is None else int(last) - count + 1
 
 
-def _key(kind: Kind, row: Any) -> tuple[str, ...]:  # noqa: ANN401 (a row of the driver)
-    if kind is INSTITUTIONS:
-        return (row["org_code"],)
-    return row["developer"], row["serial_no"]
+def _bytea(value: bytes | None) -> str | None:
+    """Bytes as the database reads them from a text."""
+    return None if value is None else f"\\x{value.hex()}"

@@ -16,8 +16,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from openehc.access.columns import Column
-from openehc.access.imports.reading import import_columns
+from openehc.access.columns import Column, Shape
+from openehc.access.imports.importing import OF
 from openehc.access.imports.workbook import MOST_ROWS
 from openehc.access.kinds import Kind
 from openehc.spec import load
@@ -41,13 +41,13 @@ def template(kind: Kind) -> bytes:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.title = "登记"
-    columns = import_columns(kind)
+    columns = OF[kind].columns
     for place, column in enumerate(columns, start=1):
         cell = sheet.cell(1, place, f"{column.title}*" if column.needed else column.title)
         cell.font = _BOLD
         letter = get_column_letter(place)
         sheet.column_dimensions[letter].width = max(14, 2 * len(column.title) + 4)
-        if not column.dictionary:
+        if not column.dictionary or column.shape is Shape.CODES:
             sheet.column_dimensions[letter].number_format = "@"  # keeps leading zeros
     sheet.freeze_panes = "A2"
     _dictionaries(book, sheet, columns)
@@ -65,6 +65,8 @@ def _dictionaries(book: openpyxl.Workbook, sheet: Worksheet, columns: Sequence[C
         first = codes.max_row + 1
         for entry in spec.dictionary(column.dictionary).entries:
             codes.append([column.title, entry.code, entry.name])
+        if column.shape is Shape.CODES:
+            continue  # a list to choose from takes one code alone
         choice = DataValidation(
             type="list", formula1=f"字典!$B${first}:$B${codes.max_row}", allow_blank=True
         )
@@ -78,6 +80,8 @@ def _explanation(book: openpyxl.Workbook, columns: Sequence[Column]) -> None:
     told.append(["列", "必填", "说明", "示例"])
     for column in columns:
         said = f"字典：{column.dictionary}" if column.dictionary else f"至多{column.most}"
+        if column.shape is Shape.CODES:
+            said += "，可填多个，以顿号分隔"
         told.append([column.title, "是" if column.needed else "否", said, column.example])
 
 

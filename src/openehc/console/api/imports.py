@@ -1,4 +1,4 @@
-"""Bulk import of institutions and terminals: template, upload, progress, returned rows."""
+"""Bulk import into the four registers: template, upload, progress, returned rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from openehc.access.act_on_record import UNKNOWN
 from openehc.access.imports.container import LARGEST_FILE, Flaw
 from openehc.access.imports.import_desk import ImportDesk
+from openehc.access.imports.importing import OF
 from openehc.access.imports.model import ImportCommand, Job, JobState, Mode
-from openehc.access.imports.reading import IMPORTED
 from openehc.access.imports.writing import MEDIA_TYPE, template
 from openehc.access.kinds import Kind
 from openehc.console.api.access_desk import refuse
@@ -53,9 +53,9 @@ class ImportRoutes:
     desk: ImportDesk
 
     def router(self) -> APIRouter:
-        """The routes for both registers that can be imported."""
+        """The routes for each register."""
         router = APIRouter(tags=["批量导入"])
-        for kind in IMPORTED:
+        for kind in OF:
             at = f"/imports/{PATH_OF[kind]}"
             router.add_api_route(
                 f"{at}/template",
