@@ -20,8 +20,8 @@ Key = tuple[str, ...]
 class Importing:
     """The import of one register.
 
-    `key` are the columns that two rows for the same thing share, as the database holds them;
-    a file names the institution by its code where `key` has its id. What clashes is told at
+    `key` are the columns that two entries for the same thing share; a file names the
+    institution by its code where `key` has its id. What clashes is told at
     `told_at`. `owner` is the column whose code titles the institution, None where a row
     has none; `component` the kind of the numbers that an approval gives, "" for none.
     """
@@ -45,7 +45,7 @@ class Importing:
         return tuple(str(values.get(name) or "") for name in names)
 
     def key_of(self, entry: Entry) -> Key:
-        """The same of an entry whose institution is known."""
+        """What entries for the same thing share."""
         return tuple(str(getattr(entry, name)) for name in self.key)
 
 

@@ -47,16 +47,13 @@ def judged(
     entry = row.entry
     if entry is None:
         return Fault("", "该行有误", "the row is wrong")
-    if not isinstance(entry, InstitutionEntry):
+    if importing.owner:
         place = known.places.get(row.org_code)
         fault = _misplaced(row, place, mode=mode, reach=reach)
         if fault:
             return fault
-        if place:
-            entry = replace(entry, institution_id=place.institution_id)
-        elif isinstance(entry, ModuleEntry):
-            entry = replace(entry, institution_id=None)
-    there = known.entries.get(row.key, ())
+        entry = placed(entry, place)
+    there = known.entries.get(importing.key_of(entry), ())
     if any(_agrees(entry, one) for one in there):
         return Same.UNCHANGED
     if not there:
@@ -66,6 +63,15 @@ def judged(
         "已登记且信息不一致，请在系统中变更",
         "registered already with other data",
     )
+
+
+def placed(entry: Entry, place: Place | None) -> Entry:
+    """The entry with its institution; what needs none may have none."""
+    if isinstance(entry, InstitutionEntry):
+        return entry
+    if isinstance(entry, ModuleEntry):
+        return replace(entry, institution_id=place.institution_id if place else None)
+    return replace(entry, institution_id=place.institution_id if place else 0)
 
 
 def _misplaced(row: ReadRow, place: Place | None, *, mode: Mode, reach: int | None) -> Fault | None:

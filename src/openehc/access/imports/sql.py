@@ -52,16 +52,16 @@ _GONE: Final = "('refused', 'exited')"
 
 def _existing(importing: Importing) -> str:
     kind = importing.kind
-    own = [f"r.{name}" for name in (*ENTRY_COLUMNS[kind], *_SEALED.get(kind, ()))]
-    places = [f"${n}::text[]" for n in range(1, len(importing.key) + 1)]
-    of_file = ["i.org_code" if name == "institution_id" else f"r.{name}" for name in importing.key]
-    matched = " and ".join(f"{column} = k.k{n}" for n, column in enumerate(of_file))
-    owner = "left join institutions i on i.institution_id = r.institution_id"
+    own = ", ".join(f"r.{name}" for name in (*ENTRY_COLUMNS[kind], *_SEALED.get(kind, ())))
+    places = ", ".join(f"${n}::text[]" for n in range(1, len(importing.key) + 1))
+    matched = " and ".join(
+        f"r.{name} = k.{name}{'::int' if name == 'institution_id' else ''}"
+        for name in importing.key
+    )
     living = "true" if kind is INSTITUTIONS else f"r.standing not in {_GONE}"
-    names = ", ".join(f"k{n}" for n in range(len(of_file)))
     return (
-        f"select array[{', '.join(of_file)}] as key, {', '.join(own)} from {kind.table} r {owner}"
-        f" join unnest({', '.join(places)}) as k ({names}) on {matched} where {living}"
+        f"select {own} from unnest({places}) as k ({', '.join(importing.key)})"
+        f" join {kind.table} r on {matched} where {living}"
     )
 
 
@@ -69,7 +69,7 @@ _SEALED: Final = {APPLICATIONS: ("app_id", "sealed_contact")}
 """The contact person, and under which name it is sealed."""
 
 EXISTING: Final = {kind: _existing(importing) for kind, importing in OF.items()}
-"""Entries that stand under the keys of these rows already, with the keys."""
+"""Entries that stand under these keys already."""
 
 ONE_IMPORT: Final = "select pg_advisory_xact_lock(hashtext('import of ' || $1))"
 """Imports of a register whose key the database does not hold wait for each other."""

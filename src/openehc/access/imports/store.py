@@ -11,7 +11,7 @@ from openehc.access.contacts import SEALED, Contacts, without
 from openehc.access.entries import Entry
 from openehc.access.imports import sql
 from openehc.access.imports.importing import Importing, Key
-from openehc.access.imports.judging import Known, Place, owner_of
+from openehc.access.imports.judging import Known, Place, owner_of, placed
 from openehc.access.imports.model import ImportCommand, Job, JobState, Mode
 from openehc.access.imports.reading import ReadRow
 from openehc.access.kinds import APPLICATIONS, Kind
@@ -89,10 +89,15 @@ class ImportStore:
                 for row in await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
             }  # fmt: skip
         entries: dict[Key, list[Entry]] = {}
-        keys = [[row.key[place] for row in rows] for place in range(len(importing.key))]
-        for row in await self._database.fetch(sql.EXISTING[importing.kind], *keys):
-            entry = entry_of(importing.kind, row, self._opened(importing.kind, row))
-            entries.setdefault(tuple(row["key"]), []).append(entry)
+        keys = [
+            importing.key_of(placed(row.entry, places.get(row.org_code)))
+            for row in rows
+            if row.entry
+        ]
+        columns = [list(column) for column in zip(*keys, strict=True)] or [[]] * len(importing.key)
+        for found in await self._database.fetch(sql.EXISTING[importing.kind], *columns):
+            entry = entry_of(importing.kind, found, self._opened(importing.kind, found))
+            entries.setdefault(importing.key_of(entry), []).append(entry)
         return Known(entries, places)
 
     def _opened(self, kind: Kind, row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the driver)

@@ -1,3 +1,5 @@
+drop index applications_same;
+
 -- Jobs of the other registers stay until their month is over; no new ones are taken.
 alter table import_jobs
     drop constraint import_jobs_register_check,
