@@ -5,9 +5,10 @@ audit record. Personal data are changed through the gateway, where documents are
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from openehc.cards.change_at_desk import DeskChange
 from openehc.cards.change_card import (
@@ -33,7 +34,7 @@ from openehc.console.api.resident_models import (
 )
 from openehc.console.api.residents import ResidentDesk, told
 from openehc.console.api.revisions import Revision, tag
-from openehc.kernel.clock import Clock, wire_time
+from openehc.kernel.clock import wire_time
 from openehc.kernel.refusal import Fault, Refusal
 from openehc.people.model import Principal
 from openehc.spec import load
@@ -41,36 +42,58 @@ from openehc.spec import load
 _LAST_POSITION: Final = 19
 Position = Annotated[int, Path(ge=0, le=_LAST_POSITION, description="place of a bound card")]
 
-Blacklisting = Annotated[Principal, needs("residents.blacklist")]
-Closing = Annotated[Principal, needs("residents.close")]
-Changing = Annotated[Principal, needs("residents.change")]
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An account in the revision that somebody saw, who may change it; `response` is theirs."""
+
+    ehcid: bytes
+    by: Principal
+    revision: int
+    response: Response
 
 
-async def _saved(
-    desk: ResidentDesk, command: DeskChange, step: Step, response: Response
-) -> dict[str, Any]:
-    """The account after `step`, its new revision in the answer's ETag."""
-    after = await desk.change(command, step)
-    if isinstance(after, Refusal):
-        raise told(after)
-    response.headers.update(tag(after.revision))
-    return shown_account(after)
+def seen_by(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
+    """A dependency that gives the account of the path as somebody with this permission saw it."""
+
+    async def seen(
+        ehealth_card_id: CardId, by: Annotated[Principal, needs(permission)], revision: Revision,
+        response: Response,
+    ) -> Seen:  # fmt: skip
+        return Seen(bytes.fromhex(ehealth_card_id), by, revision, response)
+
+    return Depends(seen)
+
+
+ToChange = Annotated[Seen, seen_by("residents.change")]
+ToBlacklist = Annotated[Seen, seen_by("residents.blacklist")]
+ToClose = Annotated[Seen, seen_by("residents.close")]
 
 
 @dataclass(frozen=True, slots=True)
-class _Commands:
-    """Makes commands of requests."""
+class Wish:
+    """What shall become of an account: the step, its name in records, and why, where asked."""
 
-    clock: Clock
+    action: str
+    change: Change
+    step: Step
+    reason: str | None = None
 
-    def __call__(
-        self, ehealth_card_id: str, principal: Principal, *, seen: int, change: Change,
-        action: str, reason: str | None = None,
-    ) -> DeskChange:  # fmt: skip
-        return DeskChange(
-            ehcid=bytes.fromhex(ehealth_card_id), revision=seen, change=change,
-            action=f"residents.{action}", by=principal.actor, now=self.clock.now(), reason=reason,
-        )  # fmt: skip
+
+async def _saved(
+    desk: ResidentDesk, seen: Seen, wish: Wish, *, now: datetime | None = None
+) -> dict[str, Any]:
+    """The account afterwards, its new revision in the answer's ETag."""
+    command = DeskChange(
+        ehcid=seen.ehcid, revision=seen.revision, change=wish.change,
+        action=f"residents.{wish.action}", by=seen.by.actor, now=now or desk.clock.now(),
+        reason=wish.reason,
+    )  # fmt: skip
+    after = await desk.change(command, wish.step)
+    if isinstance(after, Refusal):
+        raise told(after)
+    seen.response.headers.update(tag(after.revision))
+    return shown_account(after)
 
 
 def resident_changes_router(desk: ResidentDesk) -> APIRouter:
@@ -78,117 +101,56 @@ def resident_changes_router(desk: ResidentDesk) -> APIRouter:
     router = APIRouter(prefix="/residents/{ehealth_card_id}", tags=["residents"])
     _tags_and_cards(router, desk)
     _standing(router, desk)
-    _ending(router, desk)
     return router
 
 
 def _tags_and_cards(router: APIRouter, desk: ResidentDesk) -> None:
-    command_of = _Commands(desk.clock)
-
     @router.put("/tags", response_model=MaskedResident)
-    async def tags(
-        ehealth_card_id: CardId, body: TagsBody, response: Response,
-        principal: Changing, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def tags(body: TagsBody, seen: ToChange) -> dict[str, Any]:
         """Give the account these tags and no others (用户属性标签)."""
-        given = tuple(dict.fromkeys(_tag(text) for text in body.tags))
-        command = command_of(
-            ehealth_card_id, principal, seen=revision, change=Change.ALTERED, action="tags"
-        )
-        return await _saved(desk, command, altering({"tags": given}, now=command.now), response)
+        given, now = tuple(dict.fromkeys(_tag(text) for text in body.tags)), desk.clock.now()
+        step = altering({"tags": given}, now=now)
+        return await _saved(desk, seen, Wish("tags", Change.ALTERED, step), now=now)
 
     @router.post("/cards", response_model=MaskedResident, status_code=201)
-    async def bind(
-        ehealth_card_id: CardId, body: CardBody, response: Response,
-        principal: Changing, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def bind(body: CardBody, seen: ToChange) -> dict[str, Any]:
         """Bind a card to the account (绑卡)."""
-        command = command_of(
-            ehealth_card_id, principal, seen=revision, change=Change.RELINKED, action="bind-card"
-        )
-        card = BoundCard(
-            _card_type(body.card_type), body.card_no, wire_time(command.now), body.is_default
-        )
-        return await _saved(desk, command, binding((card,)), response)
+        now = desk.clock.now()
+        card = BoundCard(_card_type(body.card_type), body.card_no, wire_time(now), body.is_default)
+        wish = Wish("bind-card", Change.RELINKED, binding((card,)))
+        return await _saved(desk, seen, wish, now=now)
 
     @router.delete("/cards/{position}", response_model=MaskedResident)
-    async def unbind(
-        ehealth_card_id: CardId, position: Position, response: Response,
-        principal: Changing, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def unbind(position: Position, seen: ToChange) -> dict[str, Any]:
         """Unbind the card at this place of the list that was seen."""
-        command = command_of(
-            ehealth_card_id, principal, seen=revision, change=Change.RELINKED, action="unbind-card"
-        )
-        return await _saved(desk, command, unbinding_at(position), response)
+        wish = Wish("unbind-card", Change.RELINKED, unbinding_at(position))
+        return await _saved(desk, seen, wish)
 
     @router.put("/cards/{position}/default", response_model=MaskedResident)
-    async def make_default(
-        ehealth_card_id: CardId, position: Position, response: Response,
-        principal: Changing, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def make_default(position: Position, seen: ToChange) -> dict[str, Any]:
         """Make the card at this place the one that a hospital goes on with."""
-        command = command_of(
-            ehealth_card_id, principal, seen=revision, change=Change.RELINKED, action="default-card"
-        )
-        return await _saved(desk, command, defaulting(position), response)
+        wish = Wish("default-card", Change.RELINKED, defaulting(position))
+        return await _saved(desk, seen, wish)
 
 
 def _standing(router: APIRouter, desk: ResidentDesk) -> None:
-    command_of = _Commands(desk.clock)
-
     @router.post("/blacklist", response_model=MaskedResident)
-    async def blacklist(
-        ehealth_card_id: CardId, body: ReasonBody, response: Response,
-        principal: Blacklisting, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def blacklist(body: ReasonBody, seen: ToBlacklist) -> dict[str, Any]:
         """Put the account on the black list: its codes are refused from now on."""
-        command = command_of(
-            ehealth_card_id,
-            principal,
-            seen=revision,
-            change=Change.BLACKLISTED,
-            action="blacklist",
-            reason=body.reason,
-        )
-        return await _saved(desk, command, blacklisting, response)
+        wish = Wish("blacklist", Change.BLACKLISTED, blacklisting, body.reason)
+        return await _saved(desk, seen, wish)
 
     @router.post("/restore", response_model=MaskedResident)
-    async def restore(
-        ehealth_card_id: CardId, body: ReasonBody, response: Response,
-        principal: Blacklisting, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def restore(body: ReasonBody, seen: ToBlacklist) -> dict[str, Any]:
         """Take the account off the black list."""
-        command = command_of(
-            ehealth_card_id,
-            principal,
-            seen=revision,
-            change=Change.RESTORED,
-            action="restore",
-            reason=body.reason,
-        )
-        return await _saved(desk, command, restoring, response)
-
-
-def _ending(router: APIRouter, desk: ResidentDesk) -> None:
-    command_of = _Commands(desk.clock)
+        wish = Wish("restore", Change.RESTORED, restoring, body.reason)
+        return await _saved(desk, seen, wish)
 
     @router.post("/close", response_model=MaskedResident)
-    async def close(
-        ehealth_card_id: CardId, body: ReasonBody, response: Response,
-        principal: Closing, revision: Revision,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def close(body: ReasonBody, seen: ToClose) -> dict[str, Any]:
         """End the account (注销); the person who ends it has to have proved who they are."""
-        freshly_proved(principal)
-        command = command_of(
-            ehealth_card_id,
-            principal,
-            seen=revision,
-            change=Change.CLOSED,
-            action="close",
-            reason=body.reason,
-        )
-        return await _saved(desk, command, closing, response)
+        freshly_proved(seen.by)
+        return await _saved(desk, seen, Wish("close", Change.CLOSED, closing, body.reason))
 
 
 def _tag(text: str) -> str:
