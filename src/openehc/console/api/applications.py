@@ -1,17 +1,16 @@
 """What only client software has: credentials, limits, reports of a changed version."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from openehc.access.decide import Approved
 from openehc.access.kinds import APPLICATIONS
 from openehc.access.limit_application import MOST_NETWORKS, Wanted
-from openehc.access.record import Record
+from openehc.access.record import ActCommand, Record
 from openehc.access.rules import Act
 from openehc.console.api.access_desk import AccessDesk, refuse
 from openehc.console.api.entry_forms import view_model_of
@@ -32,6 +31,7 @@ _WITH_SECRET = create_model(
     "ApplicationWithCredentials", __base__=_VIEW, credentials=(Credentials, ...)
 )
 _MOST_HOURS = 720
+_ONE = "/applications/{record_id}"
 _Method = Annotated[str, Field(min_length=1, max_length=60)]
 _Network = Annotated[str, Field(min_length=2, max_length=43, examples=["10.0.0.0/8"])]
 
@@ -61,148 +61,124 @@ class Rotation(Why):
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """An application in the revision that somebody saw, who may act on it."""
+
+    record_id: int
+    by: Principal
+    revision: int
+    response: Response
+
+
+def seen_by(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
+    """A dependency: the application of the path as somebody with this permission saw it."""
+
+    async def seen(
+        record_id: RecordId, by: Annotated[Principal, needs(f"applications.{permission}")],
+        revision: Revision, response: Response,
+    ) -> Seen:  # fmt: skip
+        return Seen(record_id, by, revision, response)
+
+    return Depends(seen)
+
+
+ToDecide = Annotated[Seen, seen_by("decide")]
+ToManageSecret = Annotated[Seen, seen_by("credentials")]
+ToLimit = Annotated[Seen, seen_by("grants")]
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationRoutes:
     """Makes the routes."""
 
     desk: AccessDesk
 
+    @property
+    def shared(self) -> RegisterRoutes:
+        """The routes that every register has."""
+        return RegisterRoutes(self.desk, APPLICATIONS)
+
     def router(self) -> APIRouter:
         """All routes of the register of client software."""
-        shared = RegisterRoutes(self.desk, APPLICATIONS)
-        router, one = shared.router(), "/applications/{record_id}"
-        router.add_api_route(
-            f"{one}/approve",
-            self._approve(shared),
-            methods=["POST"],
-            response_model=_WITH_SECRET,
+        router = self.shared.router()
+        self._add_secrets(router)
+        self._add_limits(router)
+        return router
+
+    def _add_secrets(self, router: APIRouter) -> None:
+        manage = self.desk.manage_secret
+
+        @router.post(
+            f"{_ONE}/approve", response_model=_WITH_SECRET,
             summary="批准接入，分配编号与密钥 / approve",
-        )
-        router.add_api_route(
-            f"{one}/secret",
-            self._rotate(shared),
-            methods=["POST"],
-            response_model=_WITH_SECRET,
-            summary="更换密钥 / rotate the secret",
-        )
-        for act, path, summary in (
-            (Act.END_OVERLAP, "secret/previous", "旧密钥立即失效 / end the overlap"),
-            (Act.REVOKE, "secret", "吊销密钥 / revoke the secret"),
-        ):
-            router.add_api_route(
-                f"{one}/{path}",
-                self._withdraw(shared, act),
-                methods=["DELETE"],
-                response_model=_VIEW,
-                summary=summary,
+        )  # fmt: skip
+        async def approve_application(approval: Approval, seen: ToDecide) -> dict[str, Any]:
+            freshly_proved(seen.by)
+            command = self._command(seen, Act.APPROVE, approval)
+            tested_on = approval.joint_test_on
+            return self._with_secret(
+                seen, await self.desk.decide.approve(command, tested_on=tested_on)
             )
-        router.add_api_route(
-            f"{one}/limits",
-            self._limit(shared),
-            methods=["PUT"],
-            response_model=_VIEW,
-            summary="接口授权、频率、配额与来源网段 / limits",
+
+        @router.post(
+            f"{_ONE}/secret", response_model=_WITH_SECRET, summary="更换密钥 / rotate the secret"
         )
-        router.add_api_route(
-            f"{one}/accept_report",
-            self._accept(shared),
-            methods=["POST"],
-            response_model=_VIEW,
-            summary="受理版本变更报备 / accept the report of a changed version",
-        )
-        return router  # fmt: skip
-
-    def _approve(self, shared: RegisterRoutes) -> Callable[..., Any]:
-        async def approve_application(
-            principal: Annotated[Principal, needs("applications.decide")],
-            record_id: RecordId,
-            approval: Approval,
-            revision: Revision,
-            response: Response,
-        ) -> dict[str, Any]:
-            freshly_proved(principal)
-            command = shared.command(Act.APPROVE, record_id, revision, principal, approval.reason)
-            done = await self.desk.decide.approve(command, tested_on=approval.joint_test_on)
-            return _with_secret(shared, done, principal, response)
-
-        return approve_application
-
-    def _rotate(self, shared: RegisterRoutes) -> Callable[..., Any]:
-        async def rotate_secret(
-            principal: Annotated[Principal, needs("applications.credentials")],
-            record_id: RecordId,
-            rotation: Rotation,
-            revision: Revision,
-            response: Response,
-        ) -> dict[str, Any]:
-            freshly_proved(principal)
-            command = shared.command(Act.ROTATE, record_id, revision, principal, rotation.reason)
+        async def rotate_secret(rotation: Rotation, seen: ToManageSecret) -> dict[str, Any]:
+            freshly_proved(seen.by)
             overlap = timedelta(hours=rotation.overlap_hours)
-            done = await self.desk.manage_secret.rotate(command, overlap=overlap)
-            return _with_secret(shared, done, principal, response)
+            command = self._command(seen, Act.ROTATE, rotation)
+            return self._with_secret(seen, await manage.rotate(command, overlap=overlap))
 
-        return rotate_secret
+        @router.delete(
+            f"{_ONE}/secret/previous", response_model=_VIEW,
+            summary="旧密钥立即失效 / end the overlap",
+        )  # fmt: skip
+        async def end_overlap_of_application(why: Why, seen: ToManageSecret) -> dict[str, Any]:
+            freshly_proved(seen.by)
+            command = self._command(seen, Act.END_OVERLAP, why)
+            return self._shown(seen, await manage.end_overlap(command))
 
-    def _withdraw(self, shared: RegisterRoutes, act: Act) -> Callable[..., Any]:
-        async def withdraw(
-            principal: Annotated[Principal, needs("applications.credentials")],
-            record_id: RecordId,
-            why: Why,
-            revision: Revision,
-            response: Response,
-        ) -> dict[str, Any]:
-            freshly_proved(principal)
-            command = shared.command(act, record_id, revision, principal, why.reason)
-            manage = self.desk.manage_secret
-            done = await (manage.revoke if act is Act.REVOKE else manage.end_overlap)(command)
-            return _plain(shared, done, principal, response)
+        @router.delete(
+            f"{_ONE}/secret", response_model=_VIEW, summary="吊销密钥 / revoke the secret"
+        )
+        async def revoke_secret_of_application(why: Why, seen: ToManageSecret) -> dict[str, Any]:
+            freshly_proved(seen.by)
+            return self._shown(seen, await manage.revoke(self._command(seen, Act.REVOKE, why)))
 
-        withdraw.__name__ = f"{act.value}_of_application"
-        return withdraw
+    def _add_limits(self, router: APIRouter) -> None:
+        limit = self.desk.limit
 
-    def _limit(self, shared: RegisterRoutes) -> Callable[..., Any]:
-        async def limit_application(
-            principal: Annotated[Principal, needs("applications.grants")],
-            record_id: RecordId,
-            form: LimitsForm,
-            revision: Revision,
-            response: Response,
-        ) -> dict[str, Any]:
-            command = shared.command(Act.LIMIT, record_id, revision, principal)
+        @router.put(
+            f"{_ONE}/limits", response_model=_VIEW,
+            summary="接口授权、频率、配额与来源网段 / limits",
+        )  # fmt: skip
+        async def limit_application(form: LimitsForm, seen: ToLimit) -> dict[str, Any]:
             wanted = Wanted(
                 grants=tuple(form.grants), rate_limit=form.rate_limit,
                 daily_quota=form.daily_quota, allowed_networks=tuple(form.allowed_networks),
             )  # fmt: skip
-            return _plain(shared, await self.desk.limit(command, wanted), principal, response)
+            return self._shown(seen, await limit(self._command(seen, Act.LIMIT, Why()), wanted))
 
-        return limit_application
+        @router.post(
+            f"{_ONE}/accept_report", response_model=_VIEW,
+            summary="受理版本变更报备 / accept the report of a changed version",
+        )  # fmt: skip
+        async def accept_report(why: Why, seen: ToDecide) -> dict[str, Any]:
+            command = self._command(seen, Act.ACCEPT_REPORT, why)
+            return self._shown(seen, await limit.accept_report(command))
 
-    def _accept(self, shared: RegisterRoutes) -> Callable[..., Any]:
-        async def accept_report(
-            principal: Annotated[Principal, needs("applications.decide")],
-            record_id: RecordId,
-            why: Why,
-            revision: Revision,
-            response: Response,
-        ) -> dict[str, Any]:
-            command = shared.command(Act.ACCEPT_REPORT, record_id, revision, principal, why.reason)
-            return _plain(shared, await self.desk.limit.accept_report(command), principal, response)
+    def _command(self, seen: Seen, act: Act, why: Why) -> ActCommand:
+        return self.shared.command(act, seen.record_id, seen.revision, seen.by, why.reason)
 
-        return accept_report
+    def _shown(self, seen: Seen, done: Record | Refusal) -> dict[str, Any]:
+        if isinstance(done, Refusal):
+            refuse(done)
+        return self.shared.shown(done, seen.by, seen.response)
 
-
-def _plain(
-    shared: RegisterRoutes, done: Record | Refusal, principal: Principal, response: Response
-) -> dict[str, Any]:
-    return shared.shown(refuse(done) if isinstance(done, Refusal) else done, principal, response)
-
-
-def _with_secret(
-    shared: RegisterRoutes, done: Approved | Refusal, principal: Principal, response: Response
-) -> dict[str, Any]:
-    if isinstance(done, Refusal):
-        refuse(done)
-    told = shared.shown(done.record, principal, response)
-    if done.secret is None:
-        raise LookupError("an application comes with its secret")
-    credentials = {"app_id": done.secret.app_id, "app_secret": done.secret.text}
-    return {**told, "credentials": credentials}
+    def _with_secret(self, seen: Seen, done: Approved | Refusal) -> dict[str, Any]:
+        if isinstance(done, Refusal):
+            refuse(done)
+        if done.secret is None:
+            raise LookupError("an application comes with its secret")
+        credentials = {"app_id": done.secret.app_id, "app_secret": done.secret.text}
+        return {**self._shown(seen, done.record), "credentials": credentials}
