@@ -5,17 +5,19 @@ A route that is neither in a table nor in `UNRECORDED` fails the test.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
 import pytest
 from fastapi import APIRouter
 
+from openehc.audit.model import Category
 from openehc.console.api.application import build_api
 from openehc.console.api.guards import SIGNED_IN
 from openehc.people.permissions import Role, role_table
 from tests.support import acts_of_people, acts_on_registers, acts_on_residents
-from tests.support.people import PeopleAtNode
+from tests.support.people import PASSWORD, PeopleAtNode
 from tests.support.routes import Route, routes_of
 from tests.support.stage import Call, Row, Stage, Tells
 
@@ -51,10 +53,12 @@ async def left_by(stage: Stage, login: str, action: str) -> list[dict[str, Any]]
     )  # fmt: skip
 
 
-def lacking(record: Mapping[str, Any], row: Row, call: Call) -> list[str]:
+def lacking(record: Mapping[str, Any], row: Row, call: Call, *, now: datetime) -> list[str]:
     """What a record does not say although it should."""
     named = bool(record["object_ref"]) or row.about == "audit"  # they have no single one
     said = {
+        "at": record["at"] == now,
+        "category": record["category"] in set(Category),
         "result": record["result"] == row.result,
         "object_kind": record["object_kind"] == row.about,
         "object_ref": named and record["object_ref"].startswith(call.about),
@@ -63,6 +67,17 @@ def lacking(record: Mapping[str, Any], row: Row, call: Call) -> list[str]:
         "after": bool(record["after"]) is (row.tells is not Tells.NEITHER),
     }
     return [f"{name}: {record.get(name)}" for name, right in said.items() if not right]
+
+
+def telling(record: Mapping[str, Any], answer: httpx.Response) -> list[str]:
+    """Secrets that the record repeats: the test's password, and whatever the answer shows once."""
+    told = answer.json() if answer.headers.get("content-type") == "application/json" else {}
+    shown = told if isinstance(told, dict) else {}
+    once = [
+        PASSWORD, shown.get("initial_password"), shown.get("secret"),
+        shown.get("credentials", {}).get("app_secret"), *shown.get("recovery_codes", ()),
+    ]  # fmt: skip
+    return [f"a secret: {record['action']}" for one in once if one and one in str(record)]
 
 
 async def faults_of(stage: Stage, route: str, row: Row) -> list[str]:
@@ -75,7 +90,8 @@ async def faults_of(stage: Stage, route: str, row: Row) -> list[str]:
     records = await left_by(stage, call.login, row.action)
     if len(records) != 1:
         return [f"{len(records)} records of {row.action}"]
-    return lacking(records[0], row, call)
+    now = stage.people.node.clock.now()
+    return lacking(records[0], row, call, now=now) + telling(records[0], answer)
 
 
 @pytest.mark.requirement("G1-9.4-4", "G1-9.4-3", "G2-B-5.3-17", "G2-B-5.3-20", "G2-B-5.3-22")
