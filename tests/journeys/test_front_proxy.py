@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -65,13 +66,19 @@ class Load:
         await asyncio.gather(*self.tasks)
 
 
-@pytest.fixture
-async def load(proxied: Proxied) -> AsyncIterator[Load]:
-    load = Load(proxied.card)
+@asynccontextmanager
+async def load_on(node: Processes) -> AsyncIterator[Load]:
+    load = Load(node)
     load.tasks = [asyncio.create_task(load.run()) for _ in range(CALLERS)]
     await load.goes_on()
     yield load
     await load.end()
+
+
+@pytest.fixture
+async def load(proxied: Proxied) -> AsyncIterator[Load]:
+    async with load_on(proxied.card) as load:
+        yield load
 
 
 def _machines_in(records: str) -> Counter[str]:
@@ -98,6 +105,35 @@ async def test_a_machine_that_dies_under_load_fails_no_request(
     assert set(_machines_in(records)) == {dying.name, other.name}
     known_to_the_card_node = proxied.card.output.read_text("utf-8")
     assert not any(one.name in known_to_the_card_node for one in proxied.machines)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)  # three nodes start, and one of them again under load
+@pytest.mark.requirement("G1-9.5-9")
+async def test_of_two_proxies_one_is_killed_and_the_other_updated_and_no_request_fails(
+    two_proxies: Proxied,
+) -> None:
+    killed, updated = two_proxies.proxies
+
+    async with load_on(two_proxies.card) as load:
+        for process in killed.family():
+            process.kill()
+        killed.process.wait()
+        await load.goes_on(more=100)
+        await asyncio.to_thread(killed.start)
+        await until(lambda: is_trusted_again(two_proxies.card), seconds=20)
+
+        await asyncio.to_thread(updated.stop)
+        await load.goes_on(more=100)
+
+    assert set(load.codes) == {"registered 0000", "verified 0000"}
+
+
+def is_trusted_again(card: Processes) -> bool:
+    """Whether each worker that left the first proxy alone uses it again."""
+    log = card.output.read_text("utf-8")
+    left = log.count("front proxy 1 is left alone")
+    return 0 < left == log.count("front proxy 1 is back in service")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 proxied     a demo node that knows the proxy only, a proxy before two machines
 standing    the same, shared by a test module, whose machines nobody touches
+two_proxies         the same with two proxies before the machines
 machine_processes   starts further machines
 """
 
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,11 +84,16 @@ def _machines() -> Iterator[StartMachine]:
 
 @dataclass(slots=True)
 class Proxied:
-    """The card node, the proxy, and the machines behind it."""
+    """The card node, its front proxies, and the machines behind them."""
 
     card: Processes
-    proxy: Processes
+    proxies: list[Processes]
     machines: list[MachineProcess]
+
+    @property
+    def proxy(self) -> Processes:
+        """The only proxy, or the first."""
+        return self.proxies[0]
 
     async def keys(self, *words: str) -> Result:
         """`ehc keys ...` on the proxy's node; it has an event loop of its own."""
@@ -118,26 +124,23 @@ def node_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-def trust(card: Path, proxy: Path, *, calls: str = "all") -> None:
-    """What the two operators do once: exchange public keys, allow the caller."""
+def trust(card: Path, proxies: Sequence[Processes]) -> None:
+    """What the operators do once: exchange public keys, allow the caller."""
     key = ehc("keys", "caller", "new", "--data", str(card)).output.strip()
-    ours = ehc("keys", "proxy", "show", "--data", str(proxy)).output.strip()
+    words = ("--calls", "all", "--from", "127.0.0.0/8")
     with (card / "node.toml").open("a") as settings:
-        settings.write(f'\n[crypto]\nproxy_key = "{ours}"\n')
-    allowed = ehc(
-        "keys",
-        "caller",
-        "allow",
-        "card",
-        key,
-        "--calls",
-        calls,
-        "--from",
-        "127.0.0.0/8",
-        "--data",
-        str(proxy),
-    )
-    assert allowed.exit_code == 0, allowed.output
+        settings.write("\n[crypto.proxy_key]\n")
+        for proxy in proxies:
+            data = ("--data", str(proxy.data))
+            settings.write(
+                f'"{_url(proxy)}" = "{ehc("keys", "proxy", "show", *data).output.strip()}"\n'
+            )
+            allowed = ehc("keys", "caller", "allow", "card", key, *words, *data)
+            assert allowed.exit_code == 0, allowed.output
+
+
+def _url(proxy: Processes) -> str:
+    return f"http://127.0.0.1:{proxy.port}"
 
 
 @pytest.fixture
@@ -149,6 +152,12 @@ def proxied(machine_processes: StartMachine) -> Iterator[Proxied]:
 @pytest.fixture(scope="module")
 def standing() -> Iterator[Proxied]:
     with _machines() as start, _proxied(start) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def two_proxies(machine_processes: StartMachine) -> Iterator[Proxied]:
+    with _proxied(machine_processes, proxies=2) as nodes:
         yield nodes
 
 
@@ -164,20 +173,22 @@ def own_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _proxied(start: StartMachine) -> Iterator[Proxied]:
+def _proxied(start: StartMachine, *, proxies: int = 1) -> Iterator[Proxied]:
     with own_folder() as parent:
         machines = [start(), start()]
         setting = "machine:" + ",".join(one.name for one in machines)
         command = ("serve", "--roles", "crypto", "--crypto", setting)
-        proxy = Processes(node_folder(parent, "p"), free_port(), command)
-        url = f"proxy:http://127.0.0.1:{proxy.port}"
-        card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", url))
+        names = ["p", "q"][:proxies]
+        before = [Processes(node_folder(parent, name), free_port(), command) for name in names]
+        urls = "proxy:" + ",".join(_url(proxy) for proxy in before)
+        card = Processes(node_folder(parent, "d"), free_port(), ("demo", "--crypto", urls))
         try:
-            proxy.start()
-            trust(card.data, proxy.data)
+            for proxy in before:
+                proxy.start()
+            trust(card.data, before)
             card.start()
-            yield Proxied(card, proxy, machines)
+            yield Proxied(card, before, machines)
         finally:
-            for node in (card, proxy):
+            for node in (card, *before):
                 if hasattr(node, "process"):
                     node.stop()

@@ -54,7 +54,8 @@ owner_dsn_option = click.option(
 )
 crypto_option = click.option(
     "--crypto",
-    help="Crypto module: soft, machine:HOST[:PORT][,HOST...], sdf:LIBRARY or proxy:URL; soft.",
+    help="Crypto module: soft, machine:HOST[:PORT][,HOST...], sdf:LIBRARY or proxy:URL[,URL...]; "
+    "soft.",
 )
 tls_certificate_option = click.option(
     "--tls-certificate", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),

@@ -3,7 +3,7 @@
     soft                              the keys of the key file, in this process
     machine:HOST[:PORT][,HOST...]     crypto machines over TCP
     sdf:LIBRARY                       a GM/T 0018 library
-    proxy:URL                         the front proxy, which alone knows the machines
+    proxy:URL[,URL...]                front proxies, which alone know the machines
 
 Key places, key type and paddings of devices are settings of their own, since they
 differ between makers. Opens modules; computes nothing.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from pathlib import Path
 from ssl import SSLError
-from typing import Final
+from typing import Final, TypeAlias
 
 from openehc.crypto.module.frames import Dialect, MachineKeys
 from openehc.crypto.module.machine import MachineCryptoModule
@@ -48,6 +48,9 @@ class Kind(StrEnum):
     PROXY = "proxy"
 
 
+_Proxies: TypeAlias = tuple[tuple[ProxyAddress, str], ...]
+ProxyKey: TypeAlias = str | Mapping[str, str]
+
 CALLER_KEY: Final = "crypto_caller"
 """Under this name the key file keeps the key by which this node calls the front proxy."""
 
@@ -79,18 +82,19 @@ class KeyPlaces:
 
 @dataclass(frozen=True, slots=True)
 class CryptoBackend:
-    """A parsed setting: machines as (host, port), a library, a front proxy, or none of them.
+    """A parsed setting: machines as (host, port), a library, front proxies, or none of them.
 
-    `proxy_key` is the proxy's public key in hex, `proxy_ca` the file whose authorities vouch for
-    its TLS; both are told even while another kind is used.
+    `proxies` are places and public keys. `proxy_key` is the key in hex, of several a table by URL;
+    `proxy_ca` the file whose authorities vouch for TLS. Both are told even while another kind is
+    used.
     """
 
     kind: Kind = Kind.SOFT
     machines: tuple[tuple[str, int], ...] = ()
     library: Path | None = None
     places: KeyPlaces = field(default_factory=KeyPlaces)
-    proxy: ProxyAddress | None = None
-    proxy_key: str = ""
+    proxies: _Proxies = ()
+    proxy_key: ProxyKey = ""
     proxy_ca: Path | None = None
 
     @property
@@ -100,28 +104,31 @@ class CryptoBackend:
 
 
 def parse_backend(
-    text: str, places: Mapping[str, object] | None = None, *, proxy_key: str = "",
+    text: str, places: Mapping[str, object] | None = None, *, proxy_key: ProxyKey = "",
     proxy_ca: Path | None = None,
 ) -> CryptoBackend:  # fmt: skip
     """The backend that the setting names; raises `WrongBackend`."""
     backend = replace(_parsed(text, places, proxy_key), proxy_key=proxy_key, proxy_ca=proxy_ca)
-    if backend.proxy is None or proxy_ca is None:
+    if not backend.proxies or proxy_ca is None:
         return backend
-    return replace(backend, proxy=_vouched(backend.proxy, proxy_ca))
+    return replace(backend, proxies=_vouched(backend.proxies, proxy_ca))
 
 
-def _vouched(proxy: ProxyAddress, authorities: Path) -> ProxyAddress:
-    if not proxy.tls:
+def _vouched(proxies: _Proxies, authorities: Path) -> _Proxies:
+    if not any(address.tls for address, _ in proxies):
         raise WrongBackend("crypto.proxy_ca is for a proxy with TLS: proxy:https://HOST:PORT")
     try:
         trusting(authorities)
     except OSError as wrong:  # ssl.SSLError is one of them
         why = "holds no certificate in PEM" if isinstance(wrong, SSLError) else wrong.strerror
         raise WrongBackend(f"crypto.proxy_ca: {authorities}: {why}") from None
-    return replace(proxy, authorities=authorities)
+    return tuple(
+        (replace(address, authorities=authorities) if address.tls else address, key)
+        for address, key in proxies
+    )
 
 
-def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: str) -> CryptoBackend:
+def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: ProxyKey) -> CryptoBackend:
     kind, _, rest = text.partition(":")
     try:
         where = KeyPlaces(**(places or {}))  # type: ignore[arg-type] # checked by the dialect below
@@ -138,24 +145,46 @@ def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: str) -> C
     if kind == Kind.SDF and rest:
         return CryptoBackend(Kind.SDF, library=Path(rest), places=where)
     if kind == Kind.PROXY and rest:
-        return CryptoBackend(Kind.PROXY, places=where, proxy=_proxy(rest, proxy_key))
+        return CryptoBackend(Kind.PROXY, places=where, proxies=_proxies(rest, proxy_key))
     raise WrongBackend(
         f"crypto backend {text[:80]!r}: soft, machine:HOST[:PORT][,HOST...], "
-        "sdf:LIBRARY or proxy:URL is expected"
+        "sdf:LIBRARY or proxy:URL[,URL...] is expected"
     )
 
 
-def _proxy(url: str, proxy_key: str) -> ProxyAddress:
+def _proxies(urls: str, proxy_key: ProxyKey) -> _Proxies:
+    named = {_proxy_address(url): url.strip() for url in urls.split(",")}
+    if len({(address.host, address.port) for address in named}) < urls.count(",") + 1:
+        raise WrongBackend(f"crypto backend proxy:{urls[:200]}: a proxy is named twice")
+    if isinstance(proxy_key, str):
+        if len(named) > 1:
+            raise WrongBackend(
+                "crypto.proxy_key: each of several proxies has its own key: "
+                '{ "http://HOST:PORT" = "04...", ... } is expected'
+            )
+        return tuple((address, _pin(proxy_key, "crypto.proxy_key")) for address in named)
+    keys = {_proxy_address(url): key for url, key in proxy_key.items()}
+    return tuple(
+        (address, _pin(keys.get(address, ""), f'crypto.proxy_key "{url[:80]}"'))
+        for address, url in named.items()
+    )
+
+
+def _pin(key: str, where: str) -> str:
     try:
-        public_key(proxy_key)
+        public_key(key)
     except WrongBackend as wrong:
         raise WrongBackend(
-            f"crypto.proxy_key: {wrong}; `ehc keys proxy show` prints it at the front proxy"
+            f"{where}: {wrong}; `ehc keys proxy show` prints it at the front proxy"
         ) from None
+    return key
+
+
+def _proxy_address(url: str) -> ProxyAddress:
     try:
-        return ProxyAddress.of(url)
+        return ProxyAddress.of(url.strip())
     except ValueError as wrong:
-        raise WrongBackend(f"crypto backend proxy:{url[:80]}: {wrong}") from None
+        raise WrongBackend(f"crypto: front proxy {url[:80]!r}: {wrong}") from None
 
 
 def public_key(text: str) -> Sm2PublicKey:
@@ -192,15 +221,16 @@ def open_module(
     `local` are the named secrets of the key file; raises `WrongBackend` when the key for the
     front proxy is wanted and not among them.
     """
-    if backend.kind is Kind.PROXY and backend.proxy:
+    if backend.kind is Kind.PROXY:
         caller = (local or {}).get(CALLER_KEY)
         if caller is None:
             raise WrongBackend(
                 "this node has no key to call the front proxy with: make one with"
                 " `ehc keys caller new` and let the proxy's operator allow it"
             )
+        own = Sm2PrivateKey(caller)
         return ProxyCryptoModule(
-            Party(backend.proxy, public_key(backend.proxy_key), Sm2PrivateKey(caller))
+            *(Party(address, public_key(key), own) for address, key in backend.proxies)
         )
     if backend.kind is Kind.MACHINE:
         return MachineCryptoModule(

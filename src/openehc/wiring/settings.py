@@ -18,8 +18,9 @@
     window_minutes = 15            # 0 lets any timestamp through; refused in production
 
     [crypto]
-    backend = "soft"               # or "machine:HOST[:PORT][,HOST...]", "sdf:LIBRARY", "proxy:URL"
-    proxy_key = "04..."            # the front proxy's public key: `ehc keys proxy show` there
+    backend = "soft"               # or "machine:HOST[:PORT][,...]", "sdf:FILE", "proxy:URL[,...]"
+    proxy_key = "04..."            # the front proxy's public key: `ehc keys proxy show` there;
+                                   # of several { "http://HOST:PORT" = "04...", ... }
     proxy_ca = "ca.pem"            # who vouches for a proxy:https://...; the system's authorities
     safe_index = 104               # where a device keeps the keys: ask whoever filled them
     protect_index = 105
@@ -66,6 +67,7 @@ from openehc.wiring.crypto_backend import (
     CryptoBackend,
     KeyPlaces,
     Kind,
+    ProxyKey,
     WrongBackend,
     parse_backend,
 )
@@ -316,6 +318,10 @@ def _table_of(read: Callable[[object], Any]) -> Callable[[object], dict[str, Any
     return table
 
 
+def _proxy_key(value: object) -> ProxyKey:
+    return _text(value) if isinstance(value, str) else _table_of(_text)(value)
+
+
 def _addresses(value: object) -> frozenset[str]:
     if not isinstance(value, list):
         raise ValueError('a list like ["10.0.0.5"] is expected')  # noqa: TRY004 (a setting)
@@ -346,7 +352,7 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "online_hours": _hours,
     "window_minutes": _window,
     "backend": _text,
-    "proxy_key": _text,
+    "proxy_key": _proxy_key,
     "proxy_ca": _text,
     "safe_index": _whole_number,
     "protect_index": _whole_number,

@@ -23,6 +23,7 @@ from openehc.wiring.settings import Settings, WrongSettings, read_settings
 from tests.support.proxied_nodes import ehc, node_folder
 
 KEY = Sm2PrivateKey.generate().public.raw.hex()
+OTHER = Sm2PrivateKey.generate().public.raw.hex()
 PASSPHRASE = "an invented passphrase"
 
 
@@ -41,7 +42,8 @@ def test_a_proxy_is_named_by_its_url_and_its_key(folder: Path) -> None:
     settings = told(folder, f'backend = "proxy:http://10.1.0.5:8090"\nproxy_key = "{KEY}"')
 
     crypto = settings.crypto
-    assert (crypto.kind, crypto.proxy) == (Kind.PROXY, ProxyAddress("10.1.0.5", 8090))
+    assert crypto.kind is Kind.PROXY
+    assert crypto.proxies == ((ProxyAddress("10.1.0.5", 8090), KEY),)
     assert crypto.holds_no_keys_here
 
 
@@ -50,7 +52,44 @@ def test_the_command_line_takes_the_key_from_the_file(folder: Path) -> None:
 
     settings = read_settings(folder, crypto="proxy:https://proxy.example.org")
 
-    assert settings.crypto.proxy == ProxyAddress("proxy.example.org", 443, tls=True)
+    assert settings.crypto.proxies == ((ProxyAddress("proxy.example.org", 443, tls=True), KEY),)
+
+
+def test_each_of_several_proxies_has_the_key_under_its_url(folder: Path) -> None:
+    settings = told(
+        folder,
+        'backend = "proxy:http://10.1.0.5:8090, https://b"\n'
+        f'proxy_key = {{ "https://b:443/" = "{OTHER}", "http://10.1.0.5:8090" = "{KEY}" }}',
+    )
+
+    first, second = ProxyAddress("10.1.0.5", 8090), ProxyAddress("b", 443, tls=True)
+    assert settings.crypto.proxies == ((first, KEY), (second, OTHER))
+    alone = read_settings(folder, crypto="proxy:https://b")
+    assert alone.crypto.proxies == ((second, OTHER),)
+
+
+@pytest.mark.parametrize(
+    ("backend", "key", "expected"),
+    [
+        ("http://a:1,http://b:1", KEY, "each of several proxies has its own key"),
+        ("http://a:1,http://b:1", {"http://a:1": KEY}, 'proxy_key "http://b:1": .*keys proxy show'),
+        ("http://a:1,http://b:1", {"http://a:1": KEY, "http://b:1": "04ab"}, "130 hex"),
+        ("http://a:1", {"a:1": KEY}, "front proxy 'a:1': http://HOST"),
+        ("http://a:1,https://a:1", {"http://a:1": KEY, "https://a:1": KEY}, "named twice"),
+        ("http://a,http://a:80", {"http://a:80": KEY}, "named twice"),
+        ("http://a:1,", {"http://a:1": KEY}, "http://HOST"),
+    ],
+)  # fmt: skip
+def test_several_proxies_of_which_one_is_in_doubt_are_refused(
+    backend: str, key: str | dict[str, str], expected: str
+) -> None:
+    with pytest.raises(WrongBackend, match=expected):
+        parse_backend(f"proxy:{backend}", proxy_key=key)
+
+
+def test_a_key_that_is_neither_text_nor_table_is_refused(folder: Path) -> None:
+    with pytest.raises(WrongSettings, match=r"crypto\.proxy_key: a table"):
+        told(folder, f'proxy_key = ["{KEY}"]')
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_file_of_the_setting_lies_beside_it(tmp_path: Path) -> None:
     settings = read_settings(tmp_path, crypto="proxy:https://proxy.example.org")
 
     plain = ProxyAddress("proxy.example.org", 443, tls=True)
-    assert settings.crypto.proxy == replace(plain, authorities=tmp_path / "ca.pem")
+    assert settings.crypto.proxies == ((replace(plain, authorities=tmp_path / "ca.pem"), KEY),)
     with pytest.raises(WrongSettings, match="for a proxy with TLS"):
         read_settings(tmp_path, crypto="proxy:http://proxy.example.org")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from openehc.crypto.module.group import MemberRefused
 from openehc.crypto.module.port import DeviceInformation
 from openehc.kernel.refusal import CryptoModuleDown
 
@@ -38,7 +39,7 @@ class FrameBroken(CryptoModuleDown):
     """A reply that is no reply to what was asked; the text says what is wrong with it."""
 
 
-class MachineRefused(CryptoModuleDown):
+class MachineRefused(MemberRefused):
     """The machine answered with a return code other than 00."""
 
     def __init__(self, command: str, code: str) -> None:

@@ -84,7 +84,8 @@ class _NotedGroup:
         self._note = note
 
     async def ask(self, request: Request[T]) -> T:
-        return await self._group.ask(request, note=lambda address: self._note(str(address)))
+        told: T = await self._group.ask(request, note=lambda one: self._note(str(one.address)))
+        return told
 
 
 class MachineCryptoModule(DeviceCryptoModule):
@@ -151,11 +152,12 @@ class MachineCryptoModule(DeviceCryptoModule):
 
     async def device_information(self) -> DeviceInformation:
         """What one of the machines in service tells of itself."""
-        return await self._group.ask(DEVICE_INFORMATION)
+        told: DeviceInformation = await self._group.ask(DEVICE_INFORMATION)
+        return told
 
     async def health(self) -> ModuleHealth:
         """Asks every machine in service for its check values: alive when all that answer agree."""
-        machines = self._group.machines
+        machines = self._group.members
         asked = (self._check_values_of(one) for one in machines)
         answers = [
             answer

@@ -1,6 +1,6 @@
 """One crypto machine: its connections, how many calls it bears at once, how it does.
 
-Which machine takes a call, and what follows from a failure, `machine_group.py` decides.
+Which machine takes a call, and what follows from a failure, `group.py` decides.
 """
 
 import asyncio
@@ -8,13 +8,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from openehc.crypto.module.balancing import HEALTHY, Candidate, EjectionRules, Standing
+from openehc.crypto.module.balancing import EjectionRules
 from openehc.crypto.module.frames import (
     HEARTBEAT,
     Dialect,
     MachineRefused,
     Request,
 )
+from openehc.crypto.module.group import Member, MemberAway
 from openehc.crypto.module.machine_connection import (
     ConnectionGone,
     MachineConnection,
@@ -26,10 +27,6 @@ from openehc.kernel.refusal import CryptoModuleDown
 T = TypeVar("T")
 
 DEFAULT_PORT: Final = 8018
-
-
-class MachineAway(CryptoModuleDown):
-    """The machine was taken out of service while the call waited for it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,27 +75,18 @@ class MachineSettings:
             raise ValueError("the times of a machine's settings are positive")
 
 
-class Machine:
+class Machine(Member):
     """A crypto machine and the connections to it; belongs to one event loop."""
 
     def __init__(self, address: MachineAddress, *, number: int, settings: MachineSettings) -> None:
         """Nothing is connected before the first call."""
+        super().__init__(number=number)
         self.address: Final = address
-        self.number: Final = number
-        self.standing: Standing = HEALTHY
-        self.outstanding = 0
-        self.last_chosen = 0
         self.answered = 0
-        self.disturbed: Final = asyncio.Event()
-        """Set when its standing changed for the worse."""
         self._settings: Final = settings
         self._permits: Final = asyncio.Semaphore(settings.connections)
         self._idle: deque[MachineConnection] = deque()  # the longest unused one stands left
         self._leaving = False
-
-    def candidate(self) -> Candidate:
-        """Itself, as the balancing sees it."""
-        return Candidate(self.number, self.standing, self.outstanding, self.last_chosen)
 
     @property
     def full(self) -> bool:
@@ -106,12 +94,12 @@ class Machine:
         return self.outstanding >= self._settings.connections + self._settings.waiting
 
     async def ask(self, request: Request[T]) -> T:
-        """What the reply tells; raises `CryptoModuleDown`, `MachineAway` among them."""
+        """What the reply tells; raises `CryptoModuleDown`, `MemberAway` among them."""
         self.outstanding += 1
         try:
             async with self._permits:
                 if self._leaving or not self.standing.serves:
-                    raise MachineAway("the crypto machine was taken out of service")
+                    raise MemberAway("the crypto machine was taken out of service")
                 result = await self._exchange(request)
         finally:
             self.outstanding -= 1
@@ -122,7 +110,7 @@ class Machine:
         """Make the longest unused connection prove itself, or a new one; raises as `ask`."""
         async with self._permits:
             if self._leaving:
-                raise MachineAway("the crypto machine was taken out of service")
+                raise MemberAway("the crypto machine was taken out of service")
             connection = self._idle.popleft() if self._idle else None
             if connection is None or not connection.open:
                 connection = await self._connected()

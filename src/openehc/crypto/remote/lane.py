@@ -1,13 +1,15 @@
 """A caller's session on a connection of its own, made when needed and again when lost.
 
 The session lives as long as the connection: the proxy's worker that holds its keys is the
-one at the other end. All calls are pure, so a message that got no answer is sent once more.
+one at the other end. All calls are pure, so a message that got no answer is sent once more,
+under a new counter: here where `Patience.again` says so, by another proxy's lane otherwise.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from openehc.crypto.module.group import MemberRefused
 from openehc.crypto.remote.calls import (
     Answer,
     MessageBroken,
@@ -42,7 +44,7 @@ _REASONS: Final = {
 _ATTEMPTS: Final = 2
 
 
-class ProxyRefused(CryptoModuleDown):
+class ProxyRefused(MemberRefused):
     """The front proxy answered, and refused; or it is not the one that was expected."""
 
 
@@ -55,16 +57,25 @@ class Party:
     key: Sm2PrivateKey = field(repr=False)
 
 
+class SessionLost(CryptoModuleDown):
+    """The proxy does not know the session any more; a new one helps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: for a connection, and for an answer to one message."""
+    """Seconds: for a connection, and for an answer to one message.
+
+    `again` is the trouble after which the same proxy is asked once more.
+    """
 
     connect: float = 1.0
     answer: float = 5.0
+    again: tuple[type[CryptoModuleDown], ...] = (ProxyUnreachable, SessionLost)
 
-
-class SessionLost(CryptoModuleDown):
-    """The proxy does not know the session any more; a new one helps."""
+    @property
+    def whole(self) -> float:
+        """Seconds for a message with all its attempts."""
+        return _ATTEMPTS * (self.connect + self.answer)
 
 
 class Lane:
@@ -88,7 +99,7 @@ class Lane:
         for attempt in range(_ATTEMPTS):
             try:
                 return await self._ask_once(body, count=len(questions))
-            except (ProxyUnreachable, SessionLost):
+            except self._patience.again:
                 self.close()
                 if attempt + 1 == _ATTEMPTS:
                     raise

@@ -1,12 +1,14 @@
-"""The crypto module behind the front proxy (密码机前置代理, 材料一 9.5).
+"""The crypto module behind a front proxy, or several (密码机前置代理, 材料一 9.5).
 
-Calls that wait at the same moment travel in one message: a message goes as soon as a lane is
-free, there is no timer. What cannot be a call is refused here, with the reason that every
-module gives; all else that goes wrong is `CryptoModuleDown`, and the proxy's log says why.
+Calls that wait at the same moment travel in one message: a message goes as soon as fewer than
+`LANES` for each proxy are under way, there is no timer. To which proxy, `proxies.py` decides.
+What cannot be a call is refused here, with the reason that every module gives; all else that
+goes wrong is `CryptoModuleDown`, and the proxy's log says why.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from copy import copy
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -53,12 +55,14 @@ from openehc.crypto.remote.calls import (
     State,
     Text,
 )
-from openehc.crypto.remote.lane import Lane, Party, Patience
+from openehc.crypto.remote.lane import Party, Patience
+from openehc.crypto.remote.proxies import ModuleSilent, ProxyGroup
 from openehc.kernel.clock import Clock, SystemClock
 from openehc.kernel.ids import Entropy, SystemEntropy
 from openehc.kernel.refusal import CryptoModuleDown
 
 LANES: Final = 4
+"""Messages at once, for each proxy."""
 MOST_WAITING: Final = 20_000
 
 Wanted = TypeVar("Wanted")
@@ -74,21 +78,21 @@ class ProxyOverloaded(CryptoModuleDown):
 
 
 class ProxyCryptoModule:
-    """`CryptoModule` over the front proxy; belongs to one event loop, and wants closing."""
+    """`CryptoModule` over front proxies; belongs to one event loop, and wants closing."""
 
     def __init__(
-        self, party: Party, *, lanes: int = LANES, patience: Patience | None = None,
+        self, *parties: Party, lanes: int = LANES, patience: Patience | None = None,
         clock: Clock | None = None, entropy: Entropy | None = None, name: str = "proxy",
     ) -> None:  # fmt: skip
-        """Nothing is connected before the first call."""
+        """Nothing is connected before the first call; raises ValueError for a repetition."""
         self.name = name
-        clock, entropy, patience = (
-            clock or SystemClock(), entropy or SystemEntropy(), patience or Patience(),
+        self._proxies = ProxyGroup(
+            parties, patience=patience or Patience(), clock=clock or SystemClock(),
+            entropy=entropy or SystemEntropy(),
         )  # fmt: skip
-        self._idle = [
-            Lane(party, patience=patience, clock=clock, entropy=entropy) for _ in range(lanes)
-        ]
-        self._busy: dict[Lane, asyncio.Task[None]] = {}
+        self._ask = self._proxies.way
+        self._free = lanes * len(parties)
+        self._busy: set[asyncio.Task[None]] = set()
         self._waiting: deque[_Waiting] = deque()
         self._waking = False
         self._closed = False
@@ -135,7 +139,13 @@ class ProxyCryptoModule:
         return _expected(answer, Moment).at.astimezone(UTC)
 
     async def health(self) -> ModuleHealth:
-        """Whether proxy and module answer; a proxy that does not tell this node is alive."""
+        """Whether proxy and module answer; a proxy that does not tell this node is alive.
+
+        Of several each is asked, and the keys behind them are compared where they tell.
+        """
+        if len(self._proxies.members) > 1:
+            alive, detail = await self._proxies.health()
+            return ModuleHealth(self.name, ModuleKind.PROXY, alive=alive, detail=detail)
         try:
             state = await self._asked(AskHealth(), State)
         except NotPermitted:
@@ -161,9 +171,8 @@ class ProxyCryptoModule:
         """Let the calls under way end, then drop the connections."""
         self._closed = True
         while self._busy:
-            await asyncio.wait(list(self._busy.values()))
-        for lane in self._idle:
-            lane.close()
+            await asyncio.wait(self._busy)
+        await self._proxies.close()
 
     async def _asked(self, question: Question, kind: type[Wanted]) -> Wanted:
         return _expected(await self._answer(question), kind)
@@ -174,7 +183,7 @@ class ProxyCryptoModule:
             raise ProxyOverloaded(f"{len(waiting)} calls wait for the front proxy")
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         waiting.append((question, waiter))
-        if self._idle and not self._waking:
+        if self._free and not self._waking:
             self._wake()
         answer = await waiter
         if isinstance(answer, Failed):
@@ -182,23 +191,22 @@ class ProxyCryptoModule:
         return answer
 
     def _wake(self) -> None:
-        """Set one idle lane to work; one at a time, so that it finds a full waiting list."""
+        """Let one more message go; one at a time, so that it finds a full waiting list."""
         self._waking = True
-        lane = self._idle.pop()
-        self._busy[lane] = asyncio.get_running_loop().create_task(
-            self._drain(lane), name="front-proxy"
-        )
+        self._free -= 1
+        task = asyncio.get_running_loop().create_task(self._drain(), name="front-proxy")
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
 
-    async def _drain(self, lane: Lane) -> None:
+    async def _drain(self) -> None:
         self._waking = False
         try:
             while taken := self._taken():
-                if self._waiting and self._idle and not self._waking:
+                if self._waiting and self._free and not self._waking:
                     self._wake()
-                await _flush(lane, taken)
+                await self._flush(taken)
         finally:
-            del self._busy[lane]
-            self._idle.append(lane)
+            self._free += 1
 
     def _taken(self) -> list[_Waiting]:
         """Up to `MOST_CALLS` waiting calls; those whose caller gave up are dropped unsent."""
@@ -209,20 +217,25 @@ class ProxyCryptoModule:
                 taken.append(pair)
         return taken
 
+    async def _flush(self, taken: list[_Waiting]) -> None:
+        waiters = [waiter for _, waiter in taken]
+        try:
+            answers = await self._ask([question for question, _ in taken])
+        except ModuleSilent as partly:
+            _hand_out(waiters, partly.answers)
+        except Exception as failure:  # noqa: BLE001 (it must reach every waiter, whatever it is)
+            _fail(waiters, failure)
+        except asyncio.CancelledError:
+            _fail(waiters, ProxyOverloaded("the node is shut down"))
+            raise
+        else:
+            _hand_out(waiters, answers)
 
-async def _flush(lane: Lane, taken: list[_Waiting]) -> None:
-    waiters = [waiter for _, waiter in taken]
-    try:
-        answers = await lane.ask([question for question, _ in taken])
-    except Exception as failure:  # noqa: BLE001 (it must reach every waiter, whatever it is)
-        _fail(waiters, failure)
-    except asyncio.CancelledError:
-        _fail(waiters, ProxyOverloaded("the node is shut down"))
-        raise
-    else:
-        for waiter, answer in zip(waiters, answers, strict=True):
-            if not waiter.done():
-                waiter.set_result(answer)
+
+def _hand_out(waiters: "list[asyncio.Future[Answer]]", answers: Sequence[Answer]) -> None:
+    for waiter, answer in zip(waiters, answers, strict=True):
+        if not waiter.done():
+            waiter.set_result(answer)
 
 
 def _fail(waiters: "list[asyncio.Future[Answer]]", failure: Exception) -> None:

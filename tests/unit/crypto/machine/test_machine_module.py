@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from openehc.crypto.module.frames import Dialect, MachineKeys, MachineRefused
+from openehc.crypto.module.group import GroupBusy
 from openehc.crypto.module.machine import MachineCryptoModule, MachineKeysDiffer
-from openehc.crypto.module.machine_group import MachinesBusy
 from openehc.crypto.module.machine_pool import MachineAddress, MachineSettings
 from openehc.crypto.module.port import IdentityTooLong, ModuleKind
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
@@ -101,7 +101,7 @@ class TestConnections:
             *(module.make_valid(moment) for moment in moments(3)), return_exceptions=True
         )
 
-        assert [type(outcome) for outcome in outcomes] == [str, str, MachinesBusy]
+        assert [type(outcome) for outcome in outcomes] == [str, str, GroupBusy]
 
     async def test_closing_leaves_no_connection(
         self, stack: AsyncExitStack, started: StartMachines
