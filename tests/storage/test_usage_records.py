@@ -19,9 +19,9 @@ from openehc.audit.trail import AuditTrail
 from openehc.cards.model import CardAccount
 from openehc.cards.usage import Kind, Purpose, UsageFact
 from openehc.cards.usage_records import UsageRecords
-from openehc.cards.usage_store import UsagePage, UsageQuery, UsageRecord, UsageStore
+from openehc.cards.usage_store import UsageQuery, UsageRecord, UsageStore
 from openehc.kernel.refusal import Reason, Refusal
-from openehc.storage.listing import Listing
+from openehc.storage.listing import Found, Listing
 from tests.support.counted_entropy import CountedEntropy
 from tests.support.residents import account, resident
 from tests.support.stores import ADMISSION, AT, Stores
@@ -56,8 +56,8 @@ def _records(stores: Stores) -> UsageRecords:
     return UsageRecords(UsageStore(stores.database))
 
 
-def _kinds(page: UsagePage | Refusal) -> list[tuple[str, str]]:
-    assert isinstance(page, UsagePage)
+def _kinds(page: Found[UsageRecord] | Refusal) -> list[tuple[str, str]]:
+    assert isinstance(page, Found)
     return [(record.kind, record.operator_id) for record in page.records]
 
 
@@ -78,7 +78,7 @@ async def test_a_use_tells_who_where_when_and_for_what(stores: Stores) -> None:
 
     page = await _records(stores).of_resident(whom.ehcid, query=QUERY, listing=NEWEST)
 
-    assert isinstance(page, UsagePage)
+    assert isinstance(page, Found)
     assert page.records == [
         UsageRecord(
             at=AT, kind="verify", result="ok", ehcid=whom.ehcid, institution_id=1,
@@ -112,7 +112,7 @@ async def test_a_list_is_cut_into_pages_and_counted_whole(stores: Stores) -> Non
         whom.ehcid, query=QUERY, listing=replace(NEWEST, limit=2, offset=4)
     )
 
-    assert isinstance(page, UsagePage)
+    assert isinstance(page, Found)
     assert (len(page.records), page.total) == (1, 5)
     assert page.records[0].at == AT
 
@@ -128,7 +128,7 @@ async def test_uses_are_found_by_application_and_day(stores: Stores) -> None:
         UsageQuery(first_day=yesterday, last_day=yesterday), listing=NEWEST
     )
 
-    assert isinstance(found, UsagePage)
+    assert isinstance(found, Found)
     assert [record.ehcid for record in found.records] == [account(resident(2)).ehcid]
     assert _kinds(none) == []
 

@@ -8,11 +8,9 @@ from typing import Final
 from openehc.audit.record_sql import COUNTED, FOUND, TOTAL
 from openehc.storage.errors import TROUBLE, translated
 from openehc.storage.filtering import Where
-from openehc.storage.listing import Listing
+from openehc.storage.listing import MOST_COUNTED, MOST_GROUPS, Found, Listing
 from openehc.storage.pool import Database
 
-MOST_COUNTED: Final = 100_000
-MOST_GROUPS: Final = 1_000
 _AT_ONCE: Final = 500
 
 
@@ -56,14 +54,6 @@ class AuditRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordPage:
-    """One page of a list; `total` counts all that match, up to 100,000."""
-
-    records: list[AuditRecord]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class RecordCount:
     """How many records share the values of `key`."""
 
@@ -77,7 +67,7 @@ class RecordStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, query: RecordQuery, *, listing: Listing) -> RecordPage:
+    async def page(self, query: RecordQuery, *, listing: Listing) -> Found[AuditRecord]:
         """The records that match, a page of them."""
         where = _where(query)
         rows = await self._database.fetch(
@@ -86,7 +76,7 @@ class RecordStore:
         total = await self._database.fetchval(
             TOTAL.format(where=where.clause, most=MOST_COUNTED), *where.values
         )
-        return RecordPage([AuditRecord(**dict(row)) for row in rows], int(total))
+        return Found([AuditRecord(**dict(row)) for row in rows], int(total))
 
     async def counts(self, query: RecordQuery, *, columns: tuple[str, ...]) -> list[RecordCount]:
         """Records by these expressions (of this program), the most frequent first."""

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from openehc.audit.model import Actor, AuditEvent, Category
-from openehc.audit.record_store import RecordCount, RecordPage, RecordQuery, RecordStore
+from openehc.audit.record_store import AuditRecord, RecordCount, RecordQuery, RecordStore
 from openehc.audit.trail import AuditTrail
 from openehc.kernel.refusal import Fault, Reason, Refusal
-from openehc.storage.listing import Listing
+from openehc.storage.listing import Found, Listing
 
 SORTABLE: Final = {
     "at": "at", "actor": "actor_id", "action": "action", "category": "category",
@@ -37,7 +37,7 @@ class SearchTrail:
 
     async def __call__(
         self, query: RecordQuery, *, listing: Listing, actor: Actor, now: datetime
-    ) -> RecordPage:
+    ) -> Found[AuditRecord]:
         """A page of what matches and lies within the actor's reach. Raises DatabaseDown."""
         reached = within_reach(query, actor)
         await self.trail.record(looked("audit.search", reached, actor=actor, now=now))

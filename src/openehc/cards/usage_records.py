@@ -9,9 +9,9 @@ person records that look (`audit`); nothing is written here.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from openehc.cards.usage_store import Sights, UsageCount, UsagePage, UsageQuery, UsageStore
+from openehc.cards.usage_store import Sights, UsageCount, UsageQuery, UsageRecord, UsageStore
 from openehc.kernel.refusal import Fault, Reason, Refusal
-from openehc.storage.listing import Listing
+from openehc.storage.listing import Found, Listing
 
 LONGEST_DAYS: Final = 366
 """How many days one question may span: facts are cut by day."""
@@ -37,13 +37,15 @@ class UsageRecords:
 
     async def of_resident(
         self, ehcid: bytes, *, query: UsageQuery, listing: Listing
-    ) -> UsagePage | Refusal:
+    ) -> Found[UsageRecord] | Refusal:
         """What was done with one resident's card; looks by people on the platform too."""
         asked = replace(query, ehcid=ehcid)
         refusal = _span_refusal(asked, longest=LONGEST_DAYS)
         return refusal or await self.store.page(asked, listing=listing, sights=Sights.INCLUDED)
 
-    async def matching(self, query: UsageQuery, *, listing: Listing) -> UsagePage | Refusal:
+    async def matching(
+        self, query: UsageQuery, *, listing: Listing
+    ) -> Found[UsageRecord] | Refusal:
         """The facts that match, whoever they are about."""
         refusal = _span_refusal(query, longest=LONGEST_DAYS)
         return refusal or await self.store.page(query, listing=listing)

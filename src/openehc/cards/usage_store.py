@@ -11,11 +11,9 @@ from openehc.audit.model import RESIDENT_OBJECT, resident_ref
 from openehc.cards.usage_sql import COUNTED, FACTS, NAMED, SIGHTS, TOTAL
 from openehc.kernel.clock import CHINA
 from openehc.storage.filtering import Where
-from openehc.storage.listing import Listing
+from openehc.storage.listing import MOST_COUNTED, MOST_GROUPS, Found, Listing
 from openehc.storage.pool import Database
 
-MOST_COUNTED: Final = 100_000
-MOST_GROUPS: Final = 1_000
 _ONE_DAY: Final = timedelta(days=1)
 
 
@@ -69,14 +67,6 @@ class UsageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class UsagePage:
-    """One page of a list; `total` counts all that match, up to 100,000."""
-
-    records: list[UsageRecord]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class UsageCount:
     """How many facts share the values of `key`, and of how many residents they tell."""
 
@@ -93,7 +83,7 @@ class UsageStore:
 
     async def page(
         self, query: UsageQuery, *, listing: Listing, sights: Sights = Sights.LEFT_OUT
-    ) -> UsagePage:
+    ) -> Found[UsageRecord]:
         """The facts that match, a page of them; looks of people only for one resident."""
         where = _where(query)
         source = FACTS + where.clause
@@ -109,7 +99,7 @@ class UsageStore:
         total = await self._database.fetchval(
             TOTAL.format(source=source, most=MOST_COUNTED), *values
         )
-        return UsagePage([UsageRecord(**dict(row)) for row in rows], int(total))
+        return Found([UsageRecord(**dict(row)) for row in rows], int(total))
 
     async def counts(self, query: UsageQuery, *, columns: tuple[str, ...]) -> list[UsageCount]:
         """Facts by these columns (names of this program), the most frequent first."""

@@ -57,13 +57,7 @@ def proxy() -> None:
 @data_option
 def new_caller(data: Path) -> None:
     """Make this node's key pair as a caller; prints the public half for `allow`."""
-    with told_in_one_line():
-        settings = settings_of(data)
-        passphrase = passphrase_of(settings)
-        if public_half(open_key_file(settings.key_file, passphrase), CALLER_KEY):
-            confirm(settings, what="The proxy knows this node by its present key only.")
-        key = new_key(settings, passphrase, name=CALLER_KEY)
-    click.echo(key.raw.hex())
+    _make(data, CALLER_KEY, lost="The proxy knows this node by its present key only.")
 
 
 @caller.command(name="show")
@@ -77,13 +71,7 @@ def show_caller(data: Path) -> None:
 @data_option
 def new_proxy(data: Path) -> None:
     """Make the proxy's key pair; prints the public half for `crypto.proxy_key` of its callers."""
-    with told_in_one_line():
-        settings = settings_of(data)
-        passphrase = passphrase_of(settings)
-        if public_half(open_key_file(settings.key_file, passphrase), PROXY_KEY):
-            confirm(settings, what="Every caller has to be told the new key before it can call.")
-        key = new_key(settings, passphrase, name=PROXY_KEY)
-    click.echo(key.raw.hex())
+    _make(data, PROXY_KEY, lost="Every caller has to be told the new key before it can call.")
 
 
 @proxy.command(name="show")
@@ -227,6 +215,17 @@ def _event(action: str, name: str, after: dict[str, object] | None) -> AuditEven
         category=Category.SECURITY, action=action, actor=operator(), at=SystemClock().now(),
         object_kind="crypto-caller", object_ref=name, after=after,
     )  # fmt: skip
+
+
+def _make(data: Path, name: str, *, lost: str) -> None:
+    """Make a key pair; where there is one, `lost` says what the operator has to confirm."""
+    with told_in_one_line():
+        settings = settings_of(data)
+        passphrase = passphrase_of(settings)
+        if public_half(open_key_file(settings.key_file, passphrase), name):
+            confirm(settings, what=lost)
+        key = new_key(settings, passphrase, name=name)
+    click.echo(key.raw.hex())
 
 
 def _show(data: Path, name: str, command: str) -> None:

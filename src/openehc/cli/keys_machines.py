@@ -54,11 +54,7 @@ def machines() -> None:
 @wait_option
 def add(address: str, data: Path, dsn: str | None, wait: float) -> None:
     """Take a further machine into service; one with other keys is refused by every worker."""
-    with told_in_one_line():
-        host, port = machine_address(address)
-        reports = _changed(settings_of(data, dsn=dsn), host, port, "in", wait)
-    _tell(reports)
-    name = f"{host}:{port}"
+    name, reports = _told(address, "in", data=data, dsn=dsn, wait=wait)
     if any(one.machines.get(name, IN_SERVICE) != IN_SERVICE for one in reports):
         raise click.ClickException(
             f"{name} does not serve everywhere: see above; the workers try again by themselves,"
@@ -73,11 +69,7 @@ def add(address: str, data: Path, dsn: str | None, wait: float) -> None:
 @wait_option
 def remove(address: str, data: Path, dsn: str | None, wait: float) -> None:
     """Take a machine out of service, once the calls that it has are answered."""
-    with told_in_one_line():
-        host, port = machine_address(address)
-        reports = _changed(settings_of(data, dsn=dsn), host, port, "out", wait)
-    _tell(reports)
-    name = f"{host}:{port}"
+    name, reports = _told(address, "out", data=data, dsn=dsn, wait=wait)
     if any(name in one.machines for one in reports):
         raise click.ClickException(f"{name} still serves: it is the last one that answers")
 
@@ -99,6 +91,17 @@ def list_machines(data: Path, dsn: str | None) -> None:
     for host, port in wanted:
         click.echo(f"wanted  {host}:{port}")
     _tell(reports)
+
+
+def _told(
+    address: str, wanted: str, *, data: Path, dsn: str | None, wait: float
+) -> tuple[str, list[WorkerReport]]:
+    """The machine's HOST:PORT, and what the workers, as they are printed, made of the change."""
+    with told_in_one_line():
+        host, port = machine_address(address)
+        reports = _changed(settings_of(data, dsn=dsn), host, port, wanted, wait)
+    _tell(reports)
+    return f"{host}:{port}", reports
 
 
 def _changed(

@@ -8,9 +8,9 @@ quote a request, and answered with 8009.
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
+from openehc.gateway.asgi import Receive, Scope, Send, send_whole
 from openehc.gateway.peer import Headers, PeerFinder
 from openehc.gateway.pipeline import Exchange, Pipeline
 from openehc.gateway.request_log import RequestLog
@@ -20,10 +20,6 @@ from openehc.kernel.refusal import Reason, Refusal
 PATH: Final = "/ehcService/gateway.do"
 BODY_LIMIT: Final = 4 << 20
 """The largest message at all: a photo of 512 KB is four times as long inside its envelope."""
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _TYPE: Final = (b"content-type", b"application/json; charset=utf-8")
 _log = logging.getLogger("openehc.gateway")
@@ -52,19 +48,18 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["method"] != "POST":
-            await _send(
-                send, 405, b'{"ret_code":"9005","ret_msg":"POST only"}', (b"allow", b"POST")
-            )
+            refusal = b'{"ret_code":"9005","ret_msg":"POST only"}'
+            await send_whole(send, 405, refusal, _TYPE, (b"allow", b"POST"))
             return
         try:
             peer = self.peer_of(scope.get("client"), scope.get("headers", ()))
             reply = await self.reply_to(await _body(receive), peer)
         except BodyTooLarge:
-            await _send(send, 200, self.too_large(), (b"connection", b"close"))
+            await send_whole(send, 200, self.too_large(), _TYPE, (b"connection", b"close"))
         except ClientGone:
             return
         else:
-            await _send(send, 200, reply)
+            await send_whole(send, 200, reply, _TYPE)
 
     def peer_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
         """Where a connection comes from, as an IP address."""
@@ -113,11 +108,3 @@ async def _body(receive: Receive) -> bytes:
     if size > BODY_LIMIT:
         raise BodyTooLarge
     return b"".join(parts)
-
-
-async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", b"%d" % len(body))
-    await send({
-        "type": "http.response.start", "status": status, "headers": [_TYPE, length, *headers],
-    })  # fmt: skip
-    await send({"type": "http.response.body", "body": body})

@@ -6,14 +6,15 @@ else; why stands in the log and in the audit trail.
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
 from openehc.crypto.remote.calls import LARGEST_MESSAGE
 from openehc.crypto.remote.connection import CALLS_PATH, SESSION_PATH
 from openehc.crypto.remote.handshake import LARGEST_HELLO
+from openehc.gateway.asgi import Receive, Scope, Send, send_whole
 from openehc.proxy.allow_list import AllowList
 from openehc.proxy.answer_calls import AnswerCalls
 from openehc.proxy.model import STATUS, Address, Denial, Reason
@@ -26,10 +27,6 @@ READING_SECONDS: Final = 10.0
 _LIMITS: Final = {CALLS_PATH: LARGEST_MESSAGE, SESSION_PATH: LARGEST_HELLO}
 _TYPE: Final = (b"content-type", b"application/octet-stream")
 _REFUSED: Final = 403
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class _Gone(Exception):
@@ -51,7 +48,7 @@ class ProxyDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["method"] != "POST":
-            await _send(send, 405, b"", (b"allow", b"POST"))
+            await send_whole(send, 405, b"", _TYPE, (b"allow", b"POST"))
             return
         source = _source(scope)
         try:
@@ -59,11 +56,12 @@ class ProxyDoor:
         except _Gone:
             return
         if isinstance(answer, bytes):
-            await _send(send, 200, answer)
+            await send_whole(send, 200, answer, _TYPE)
             return
         self.trouble.tell_denial(answer, source=source)
         self.refusals.note(answer, source=source)
-        await _send(send, STATUS.get(answer.reason, _REFUSED), b"", (b"connection", b"close"))
+        status = STATUS.get(answer.reason, _REFUSED)
+        await send_whole(send, status, b"", _TYPE, (b"connection", b"close"))
 
     async def _answer(self, path: str, receive: Receive, source: Address | None) -> bytes | Denial:
         if not self.fresh():
@@ -112,11 +110,3 @@ async def _body(receive: Receive, *, limit: int) -> bytes | None:
                     return b"".join(parts)
     except TimeoutError:
         raise _Gone from None
-
-
-async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", b"%d" % len(body))
-    await send({
-        "type": "http.response.start", "status": status, "headers": [_TYPE, length, *headers],
-    })  # fmt: skip
-    await send({"type": "http.response.body", "body": body})

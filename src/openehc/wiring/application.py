@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openehc.console.public_list_page import PATH as PUBLIC_LIST
-from openehc.gateway.door import PATH, Door, Receive, Scope, Send
+from openehc.gateway.asgi import Receive, Scope, Send
+from openehc.gateway.door import PATH, Door
 from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
 from openehc.wiring.node import Node, start_node
 from openehc.wiring.proxy_node import ProxyNode, start_proxy

@@ -72,27 +72,31 @@ delete from key_readers where seen_at < clock_timestamp() - make_interval(secs =
 
 # ---------------------------------------------------------------- sealed values
 
-CARDS_UNDER_OTHERS: Final = """
-select ehcid, sealed_profile as sealed from cards
- where ehcid > $1 and substring(sealed_profile from 1 for 2) <> $2
- order by ehcid limit $3 for no key update
+# Most tables have one value under one key.
+_UNDER_OTHERS: Final = """
+select {key}, {column} as sealed from {table}
+ where {key} > $1 and substring({column} from 1 for 2) <> $2
+ order by {key} limit $3 for no key update
 """
 
-RESEAL_CARD: Final = """
-update cards set sealed_profile = n.sealed
-  from unnest($1::bytea[], $2::bytea[]) as n (key, sealed) where ehcid = n.key
+_RESEAL: Final = """
+update {table} set {column} = n.sealed
+  from unnest($1::{type}[], $2::bytea[]) as n (key, sealed) where {key} = n.key
 """
 
-PHOTOS_UNDER_OTHERS: Final = """
-select ehcid, sealed_photo as sealed from card_photos
- where ehcid > $1 and substring(sealed_photo from 1 for 2) <> $2
- order by ehcid limit $3 for no key update
-"""
+CARDS_UNDER_OTHERS: Final = _UNDER_OTHERS.format(
+    table="cards", key="ehcid", column="sealed_profile"
+)
+RESEAL_CARD: Final = _RESEAL.format(
+    table="cards", key="ehcid", type="bytea", column="sealed_profile"
+)
 
-RESEAL_PHOTO: Final = """
-update card_photos set sealed_photo = n.sealed
-  from unnest($1::bytea[], $2::bytea[]) as n (key, sealed) where ehcid = n.key
-"""
+PHOTOS_UNDER_OTHERS: Final = _UNDER_OTHERS.format(
+    table="card_photos", key="ehcid", column="sealed_photo"
+)
+RESEAL_PHOTO: Final = _RESEAL.format(
+    table="card_photos", key="ehcid", type="bytea", column="sealed_photo"
+)
 
 # An account has few earlier states; all of one account are written together.
 HISTORY_UNDER_OTHERS: Final = """
@@ -112,49 +116,33 @@ update card_history set sealed_before = n.sealed
  where ehcid = n.key and card_history.revision = n.revision
 """
 
-SECRETS_UNDER_OTHERS: Final = """
-select app_id, sealed_secret as sealed from applications
- where app_id > $1 and substring(sealed_secret from 1 for 2) <> $2
- order by app_id limit $3 for no key update
-"""
+SECRETS_UNDER_OTHERS: Final = _UNDER_OTHERS.format(
+    table="applications", key="app_id", column="sealed_secret"
+)
+RESEAL_APPLICATION: Final = _RESEAL.format(
+    table="applications", key="app_id", type="text", column="sealed_secret"
+)
 
-RESEAL_APPLICATION: Final = """
-update applications set sealed_secret = n.sealed
-  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
-"""
+CREDENTIALS_UNDER_OTHERS: Final = _UNDER_OTHERS.format(
+    table="users", key="login", column="sealed_credentials"
+)
+RESEAL_CREDENTIALS: Final = _RESEAL.format(
+    table="users", key="login", type="text", column="sealed_credentials"
+)
 
-CREDENTIALS_UNDER_OTHERS: Final = """
-select login, sealed_credentials as sealed from users
- where login > $1 and substring(sealed_credentials from 1 for 2) <> $2
- order by login limit $3 for no key update
-"""
+PREVIOUS_UNDER_OTHERS: Final = _UNDER_OTHERS.format(
+    table="applications", key="app_id", column="sealed_previous"
+)
+RESEAL_PREVIOUS: Final = _RESEAL.format(
+    table="applications", key="app_id", type="text", column="sealed_previous"
+)
 
-RESEAL_CREDENTIALS: Final = """
-update users set sealed_credentials = n.sealed
-  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where login = n.key
-"""
-
-PREVIOUS_UNDER_OTHERS: Final = """
-select app_id, sealed_previous as sealed from applications
- where app_id > $1 and substring(sealed_previous from 1 for 2) <> $2
- order by app_id limit $3 for no key update
-"""
-
-RESEAL_PREVIOUS: Final = """
-update applications set sealed_previous = n.sealed
-  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
-"""
-
-CONTACTS_UNDER_OTHERS: Final = """
-select app_id, sealed_contact as sealed from applications
- where app_id > $1 and substring(sealed_contact from 1 for 2) <> $2
- order by app_id limit $3 for no key update
-"""
-
-RESEAL_CONTACT: Final = """
-update applications set sealed_contact = n.sealed
-  from unnest($1::text[], $2::bytea[]) as n (key, sealed) where app_id = n.key
-"""
+CONTACTS_UNDER_OTHERS: Final = _UNDER_OTHERS.format(
+    table="applications", key="app_id", column="sealed_contact"
+)
+RESEAL_CONTACT: Final = _RESEAL.format(
+    table="applications", key="app_id", type="text", column="sealed_contact"
+)
 
 # All changes of one application are written together, like earlier states of an account.
 CHANGES_UNDER_OTHERS: Final = """

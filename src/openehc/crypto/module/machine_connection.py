@@ -8,8 +8,9 @@ length header of a message, not its fields.
 
 import asyncio
 import os
-from typing import Final, cast
+from typing import Final
 
+from openehc.crypto.module.conversation import Conversation
 from openehc.crypto.module.frames import HEADER_SIZE, FrameBroken, reply_size
 from openehc.kernel.refusal import CryptoModuleDown
 
@@ -22,24 +23,18 @@ class ConnectionGone(MachineDown):
     """The machine closed the connection before it answered."""
 
 
-class MachineConnection(asyncio.Protocol):
+class MachineConnection(Conversation[bytes]):
     """A connection that `connected` opened; belongs to one event loop."""
 
-    __slots__ = ("_buffer", "_longest", "_transport", "_waiting", "used_at")
+    __slots__ = ("_buffer", "_longest", "used_at")
 
     def __init__(self, *, longest_reply: int) -> None:
         """`longest_reply` bounds what is kept of a reply, in bytes."""
+        super().__init__()
         self._longest: Final = longest_reply
         self._buffer = bytearray()
-        self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[bytes] | None = None
         self.used_at = 0.0
         """When it last brought a reply, on the event loop's clock."""
-
-    @property
-    def open(self) -> bool:
-        """Whether a request may be sent."""
-        return self._transport is not None and not self._transport.is_closing()
 
     async def exchange(self, wire: bytes) -> bytes:
         """Send a whole message and return the reply without its length header.
@@ -60,16 +55,6 @@ class MachineConnection(asyncio.Protocol):
             if not answered:
                 self.drop()
         return reply
-
-    def drop(self) -> None:
-        """Close at once; what was not sent or read is lost."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the event loop: the connection stands."""
-        # uvloop's transports are transports without being subclasses of asyncio's
-        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop: the connection is gone."""
@@ -107,10 +92,6 @@ class MachineConnection(asyncio.Protocol):
         reply = bytes(self._buffer[HEADER_SIZE:])
         self._buffer.clear()
         return reply
-
-    def _fail(self, error: CryptoModuleDown) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
 
 
 async def connected(

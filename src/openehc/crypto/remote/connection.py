@@ -11,11 +11,12 @@ import ssl
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Self, cast
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import httptools
 
+from openehc.crypto.module.conversation import Conversation
 from openehc.crypto.remote.calls import LARGEST_MESSAGE
 from openehc.kernel.refusal import CryptoModuleDown
 
@@ -73,23 +74,17 @@ class HttpAnswer:
     keeps: bool
 
 
-class ProxyConnection(asyncio.Protocol):
+class ProxyConnection(Conversation[HttpAnswer]):
     """A connection that `connected` opened; belongs to one event loop."""
 
-    __slots__ = ("_body", "_parser", "_size", "_transport", "_waiting", "address")
+    __slots__ = ("_body", "_parser", "_size", "address")
 
     def __init__(self, address: ProxyAddress) -> None:
+        super().__init__()
         self.address: Final = address
-        self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._body: list[bytes] = []
         self._size = 0
-
-    @property
-    def open(self) -> bool:
-        """Whether a request may be sent."""
-        return self._transport is not None and not self._transport.is_closing()
 
     async def post(self, path: str, body: bytes, *, seconds: float) -> HttpAnswer:
         """The answer to a request; raises `ProxyUnreachable`. Afterwards only a good one is of use.
@@ -113,17 +108,7 @@ class ProxyConnection(asyncio.Protocol):
                 self.drop()
         return answer
 
-    def drop(self) -> None:
-        """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # ---- called by the event loop
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands."""
-        # uvloop's transports are transports without being subclasses of asyncio's
-        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -161,10 +146,6 @@ class ProxyConnection(asyncio.Protocol):
         if parser and self._waiting is not None and not self._waiting.done():
             answer = HttpAnswer(parser.get_status_code(), body, parser.should_keep_alive())
             self._waiting.set_result(answer)
-
-    def _fail(self, error: CryptoModuleDown) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
 
 
 @cache
