@@ -256,6 +256,16 @@ async def test_a_captcha_can_be_heard_three_times(people: PeopleAtNode) -> None:
     assert answers[0].content.startswith(b"RIFF")
 
 
+async def test_a_captcha_is_heard_in_the_language_asked_for(people: PeopleAtNode) -> None:
+    client = await people.client()
+    shown = (await client.get("/api/captcha")).json()
+
+    answers = [await client.get(shown["audio"], params={"lang": lang}) for lang in ("en", "fr")]
+
+    assert [one.status_code for one in answers] == [200, 422]
+    assert answers[0].content.startswith(b"RIFF")
+
+
 async def test_an_address_cannot_fill_the_table_with_captchas(people: PeopleAtNode) -> None:
     client = await people.client()
 

@@ -1,15 +1,18 @@
 """Captchas: five digits to be read or heard, for the sign-ins after a failure (材料二 附录B 5.3).
 
 The answer follows from the captcha's id under a key of the node, so it is stored nowhere;
-what is stored is the hash of the id, which counts once and for two minutes.
+what is stored is the hash of the id, which counts once and for two minutes. The digits are
+spoken in Mandarin (`voices/HOW-MADE.md`), or in the English of the `captcha` package.
 """
 
 import asyncio
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum, unique
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 from captcha.audio import AudioCaptcha
@@ -30,6 +33,15 @@ HEARINGS: Final = 3
 KIND: Final = "captcha"
 _WIDTH: Final = 200
 _HEIGHT: Final = 70
+_VOICES: Final = Path(__file__).with_name("voices")
+
+
+@unique
+class Language(StrEnum):
+    """What the digits are spoken in."""
+
+    CHINESE = "zh"
+    ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,9 @@ class Captchas:
             picture = await asyncio.to_thread(_picture, self._answer(captcha_id))
         return NewCaptcha(captcha_id, picture)
 
-    async def sound(self, captcha_id: str, visit: Visit) -> bytes | Refusal:
+    async def sound(
+        self, captcha_id: str, visit: Visit, *, language: Language = Language.CHINESE
+    ) -> bytes | Refusal:
         """The same digits as a WAV recording, at most three times."""
         if not await self._store.use(KIND, token_hash(captcha_id), now=visit.now):
             return Refusal(
@@ -78,7 +92,7 @@ class Captchas:
                 "This captcha is over; take another.",
             )  # fmt: skip
         async with self._drawing:
-            return await asyncio.to_thread(_sound, self._answer(captcha_id))
+            return await asyncio.to_thread(_sound, self._answer(captcha_id), language)
 
     async def solved(self, answer: Answer, visit: Visit) -> bool:
         """Whether the answer is right; right or wrong, the captcha is used up."""
@@ -101,8 +115,10 @@ def _painter() -> ImageCaptcha:
 
 
 @cache
-def _speaker() -> AudioCaptcha:
-    return AudioCaptcha()
+def _speaker(language: Language) -> AudioCaptcha:
+    if language is Language.ENGLISH:
+        return AudioCaptcha()
+    return AudioCaptcha(voicedir=str(_VOICES / language))
 
 
 def _picture(digits: str) -> bytes:
@@ -110,5 +126,5 @@ def _picture(digits: str) -> bytes:
     return file.getvalue()
 
 
-def _sound(digits: str) -> bytes:
-    return bytes(_speaker().generate(digits))
+def _sound(digits: str, language: Language) -> bytes:
+    return bytes(_speaker(language).generate(digits))

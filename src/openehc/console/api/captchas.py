@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from openehc.console.api.problems import problem_of
 from openehc.console.api.sessions import visit_of
 from openehc.kernel.refusal import Refusal
-from openehc.people.captcha import LIFE
+from openehc.people.captcha import LIFE, Language
 from openehc.people.use_cases import People
 
 
@@ -42,9 +42,13 @@ def captcha_router(people: People) -> APIRouter:
         "/captcha/{captcha_id}/audio", response_class=Response,
         responses={200: {"content": {"audio/wav": {}}}},
     )  # fmt: skip
-    async def sound(captcha_id: str, request: Request) -> Response:
-        """The same five digits, spoken in English."""
-        made = await people.ways.captchas.sound(captcha_id[:64], visit_of(request, people))
+    async def sound(
+        captcha_id: str, request: Request, lang: Language = Language.CHINESE
+    ) -> Response:
+        """The same five digits, spoken in Mandarin (one is 幺), or in English with `lang=en`."""
+        made = await people.ways.captchas.sound(
+            captcha_id[:64], visit_of(request, people), language=lang
+        )
         if isinstance(made, Refusal):
             raise problem_of(made)
         return Response(made, media_type="audio/wav")
