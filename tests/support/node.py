@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,6 +31,7 @@ import msgspec
 import psutil
 import pytest
 
+from openehc.crypto import keyfile
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import (
     CryptoModule,
@@ -49,6 +51,7 @@ from openehc.wiring.demo import APP_ID, EHCIN, TERM_ID, DemoRegistry, fill_regis
 from openehc.wiring.node import DAILY_TABLES, Node, start_node
 from openehc.wiring.settings import Settings, read_settings
 from tests.support.client import GatewayClient
+from tests.support.lent_routes import lend_routes
 from tests.support.waiting import until
 
 MORNING: Final = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
@@ -121,8 +124,17 @@ class RunningNode:
 
 
 @pytest.fixture(scope="session")
-def node_folder() -> Iterator[Path]:
+def keys_derived_once() -> Iterator[None]:
+    """The key of a key file is derived once from each passphrase and salt, not at each start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keyfile, "_file_key", cache(keyfile._file_key))
+        yield
+
+
+@pytest.fixture(scope="session")
+def node_folder(keys_derived_once: None) -> Iterator[Path]:
     """The data folder of a node with the public test keys."""
+    del keys_derived_once
     folder = Path(tempfile.mkdtemp(prefix="openehc-node-"))
     (folder / "passphrase").write_text(_PASSPHRASE, "utf-8")
     create_node(
@@ -170,6 +182,7 @@ async def start(
 
 
 def _reachable(parts: Node, settings: Settings, clock: SetClock, dsn: str) -> RunningNode:
+    lend_routes(parts.console)
     application = Application(ApplicationFactory(settings, dsn, _PASSPHRASE))
     application._node = parts
     transport = httpx.ASGITransport(cast("Any", application))  # its scope is a plain dict

@@ -27,7 +27,6 @@ from openehc.console.api.access_desk import AccessDesk
 from openehc.console.api.applications import ApplicationRoutes
 from openehc.console.api.findings import FindingRoutes
 from openehc.console.api.imports import ImportRoutes
-from openehc.console.api.public import PublicRoutes
 from openehc.console.api.registers import RegisterRoutes
 from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.clock import Clock
@@ -81,12 +80,11 @@ def exit_kinds(desk: AccessDesk) -> tuple[ApprovalKind, ...]:
     )  # fmt: skip
 
 
-def access_routers(desk: AccessDesk, public: PublicRoutes) -> list[APIRouter]:
+def access_routers(desk: AccessDesk) -> list[APIRouter]:
     """The routes of access management."""
     return [
         *(RegisterRoutes(desk, kind).router() for kind in (INSTITUTIONS, TERMINALS, MODULES)),
         ApplicationRoutes(desk).router(),
         FindingRoutes(desk).router(),
         ImportRoutes(desk.imports).router(),
-        public.router(),
     ]

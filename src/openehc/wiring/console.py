@@ -1,12 +1,12 @@
 """The console API of one worker: its use cases, built and handed to the routers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
@@ -16,18 +16,22 @@ from openehc.cards.store import CardStore
 from openehc.codes.store import CodeStore
 from openehc.console.api.access_desk import AccessDesk
 from openehc.console.api.application import build_api
+from openehc.console.api.audit_routes import AuditUse
 from openehc.console.api.guards import COOKIE, SECURE_COOKIE
 from openehc.console.api.people import people_routers
 from openehc.console.api.public import PublicRoutes
+from openehc.console.api.residents import ResidentDesk
+from openehc.console.api.usage_routes import UsageUse
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import CryptoModule
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.people.approval_kinds import ApprovalKinds
 from openehc.people.record_denial import RecordDenial
+from openehc.people.use_cases import People
 from openehc.storage.pool import Database
 from openehc.wiring.access_desk import access_routers, build_access_desk, exit_kinds
-from openehc.wiring.console_audit import audit_routers
+from openehc.wiring.console_audit import audit_routers, audit_use, usage_use
 from openehc.wiring.people import PeopleParts, build_people
 from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
 from openehc.wiring.rotation_worker import KeyRing
@@ -88,17 +92,41 @@ class Console:
             await self.api(scope, receive, send)
 
 
-def build_console(parts: ConsoleParts, desk: AccessDesk) -> FastAPI:
-    """The application with every router."""
+@dataclass(frozen=True, slots=True)
+class ConsoleUse:
+    """What the routes for people who signed in, or are about to, call."""
+
+    people: People
+    residents: ResidentDesk
+    audit: AuditUse
+    usage: UsageUse
+    access: AccessDesk
+
+
+def console_routers(use: ConsoleUse) -> list[APIRouter]:
+    """Every router over these use cases, in the order of the documentation."""
+    return [
+        *people_routers(use.people), *resident_routers(use.residents),
+        *audit_routers(use.audit, use.usage), *access_routers(use.access),
+    ]  # fmt: skip
+
+
+def build_console(
+    parts: ConsoleParts,
+    desk: AccessDesk,
+    *,
+    describe: Callable[[ConsoleUse], Iterable[APIRouter]] = console_routers,
+) -> FastAPI:
+    """The application with every router; `describe` makes those for people."""
     residents = resident_desk(parts)
     kinds = ApprovalKinds((*merge_kinds(residents), *exit_kinds(desk)))
     people = build_people(people_parts(parts), approval_kinds=kinds)
-    audit = audit_routers(parts.database, parts.trail, parts.clock, parts.local)
-    routers = [
-        *people_routers(people), *resident_routers(residents), *audit,
-        *access_routers(desk, parts.public),
-    ]  # fmt: skip
-    app = build_api(sessions=people.sessions, routers=routers)
+    use = ConsoleUse(
+        people=people, residents=residents, access=desk,
+        audit=audit_use(parts.database, parts.trail, parts.clock, parts.local),
+        usage=usage_use(parts.database, parts.trail, parts.clock),
+    )  # fmt: skip
+    app = build_api(sessions=people.sessions, routers=[*describe(use), parts.public.router()])
     app.state.approval_kinds = people.approval_kinds
     app.state.record_denial = RecordDenial(parts.trail, parts.clock)
     app.state.proxies = parts.settings.proxies

@@ -1,4 +1,4 @@
-"""The console's routes about audit records and card use, built over one worker's parts."""
+"""The console's use cases and routes about audit records and card use, for one worker."""
 
 from collections.abc import Mapping
 
@@ -21,17 +21,25 @@ from openehc.storage.pool import Database
 from openehc.wiring.audit_key import SOURCES
 
 
-def audit_routers(
+def audit_use(
     database: Database, trail: AuditTrail, clock: Clock, local: Mapping[str, bytes]
-) -> list[APIRouter]:
-    """The routers; `local` holds the node's own secrets, of which one signs checkpoints."""
+) -> AuditUse:
+    """Looking at records; `local` holds the node's own secrets, of which one signs checkpoints."""
     secret = local.get(KEY_NAME)
     keys = [signing_key(secret).public.raw] if secret else []
     store = RecordStore(database)
-    audit = AuditUse(
+    return AuditUse(
         SearchTrail(store, trail), ExportTrail(store, trail),
         VerifyTrail(VerifyStore(database), SOURCES, keys), CheckpointStore(database, SOURCES),
         trail, clock,
     )  # fmt: skip
-    usage = UsageUse(UsageRecords(UsageStore(database)), trail, clock)
+
+
+def usage_use(database: Database, trail: AuditTrail, clock: Clock) -> UsageUse:
+    """Looking at the use of cards."""
+    return UsageUse(UsageRecords(UsageStore(database)), trail, clock)
+
+
+def audit_routers(audit: AuditUse, usage: UsageUse) -> list[APIRouter]:
+    """The routes of both."""
     return [audit_router(audit), usage_router(usage), resident_usage_router(usage)]

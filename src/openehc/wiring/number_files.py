@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -28,12 +29,18 @@ def of_the_internet(address: Address) -> bool:
     return (mapped or address).is_global and not address.is_multicast
 
 
+@cache
+def _trust_of_the_system() -> ssl.SSLContext:
+    """Read once: the authorities that a system trusts are many."""
+    return ssl.create_default_context()
+
+
 @dataclass(frozen=True, slots=True)
 class HttpsNumberFiles:
     """`NumberFiles` over HTTPS; the arguments are for nodes in closed networks, and for tests."""
 
     reachable: Callable[[Address], bool] = of_the_internet
-    tls: ssl.SSLContext | None = field(default_factory=ssl.create_default_context)
+    tls: ssl.SSLContext | None = field(default_factory=_trust_of_the_system)
     port: int = 443
 
     async def text(self, domain: str) -> str | None:
