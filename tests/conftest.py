@@ -4,9 +4,13 @@ A new one needs no entry here. A module without fixtures is left to those who im
 """
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
+
+# Programs that tests start keep what Python compiled, as they do where people run them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest.register_assert_rewrite("tests.support")
 

@@ -12,9 +12,8 @@ from openehc.kernel.clock import SystemClock, china_day
 from openehc.storage.old_days import drop_old_days
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
-from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.settings import Settings
-from openehc.wiring.workers_database import workers_database
+from openehc.wiring.workers_database import DAILY_TABLES, workers_database
 from tests.support.waiting import until_told
 
 TODAY = date(2031, 3, 1)

@@ -23,10 +23,9 @@ from openehc.storage.worker_role import (
     give_rights,
     make_role,
 )
-from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.running import prepare_database
 from openehc.wiring.settings import Settings, WrongSettings
-from openehc.wiring.workers_database import APPEND_ONLY, AUDITED, workers_database
+from openehc.wiring.workers_database import APPEND_ONLY, AUDITED, DAILY_TABLES, workers_database
 from tests.support.audit import EVENT
 from tests.support.client import (
     ALTERINFO,

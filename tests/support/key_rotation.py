@@ -35,11 +35,11 @@ from openehc.storage.notify import Listener
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.wiring.first_people import first_people
-from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.rotation import KeyFile, Pace, Rotation
 from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_rows import SEALED
 from openehc.wiring.rotation_worker import CHANNEL, KeyRing
+from openehc.wiring.workers_database import DAILY_TABLES
 from tests.support.crypto_modules import OTHER_KEYS
 from tests.support.entries import APPLICATION
 from tests.support.residents import account, bound, resident

@@ -11,7 +11,9 @@ from functools import cache
 from typing import Any, Final, cast
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
+from openehc.console.api.application import build_api
 from openehc.gateway.door import Receive, Scope, Send
 from openehc.wiring.console import Console, ConsoleUse, build_console, console_routers
 
@@ -56,13 +58,16 @@ def lend_routes(console: Console) -> None:
 
     def describe(use: ConsoleUse) -> list[APIRouter]:
         uses.append(use)
-        return _routers()
+        return []
 
     api: FastAPI = build_console(console._parts, console.desk, describe=describe)
+    api.router.routes[:0] = _common_routes()
     api.add_middleware(cast("Any", _AnswerWith), use=uses[0])
     console.api = api
 
 
 @cache
-def _routers() -> list[APIRouter]:
-    return console_routers(cast("ConsoleUse", Lent(_ANSWERING.get)))
+def _common_routes() -> list[BaseRoute]:
+    use = cast("ConsoleUse", Lent(_ANSWERING.get))
+    api = build_api(sessions=use.people.sessions, routers=console_routers(use))
+    return [route for route in api.routes if hasattr(route, "effective_route_contexts")]

@@ -45,11 +45,13 @@ from openehc.envelope.client_side import Credentials
 from openehc.kernel.clock import SetClock, SystemClock, china_day
 from openehc.kernel.refusal import CryptoModuleDown
 from openehc.storage.partitions import ensure_day_partitions
-from openehc.wiring.application import Application, ApplicationFactory
+from openehc.wiring.application import Application
 from openehc.wiring.creating import create_node
 from openehc.wiring.demo import APP_ID, EHCIN, TERM_ID, DemoRegistry, fill_registry
-from openehc.wiring.node import DAILY_TABLES, Node, start_node
+from openehc.wiring.node import Node, start_node
 from openehc.wiring.settings import Settings, read_settings
+from openehc.wiring.worker import ApplicationFactory
+from openehc.wiring.workers_database import DAILY_TABLES
 from tests.support.client import GatewayClient
 from tests.support.lent_routes import lend_routes
 from tests.support.waiting import until

@@ -33,7 +33,7 @@ from openehc.storage.embedded import EmbeddedPostgres
 from openehc.storage.migrations import migrate
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
-from openehc.wiring.node import DAILY_TABLES
+from openehc.wiring.workers_database import DAILY_TABLES
 
 _TEMPLATE: Final = "openehc_template"
 _COPYING: Final = "strategy file_copy"

@@ -20,7 +20,7 @@ from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.kernel.clock import china_day
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
-from openehc.wiring.node import DAILY_TABLES
+from openehc.wiring.workers_database import DAILY_TABLES
 from tests.support.counted_entropy import CountedEntropy
 
 AT: Final = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)

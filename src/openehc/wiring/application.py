@@ -1,12 +1,11 @@
 """The ASGI application of one worker: the door for machines, the console API, the pages.
 
-Made anew in every worker process from a picklable `ApplicationFactory`.
+Made anew in every worker process by an `ApplicationFactory` (worker.py).
 """
 
 import gc
 import logging
 import logging.handlers
-from dataclasses import dataclass, field
 from typing import Any
 
 from openehc.console.public_list_page import PATH as PUBLIC_LIST
@@ -16,20 +15,7 @@ from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
 from openehc.wiring.node import Node, start_node
 from openehc.wiring.proxy_node import ProxyNode, start_proxy
 from openehc.wiring.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationFactory:
-    """Travels to the worker processes through a pipe, never through the environment."""
-
-    settings: Settings
-    dsn: str
-    passphrase: str = field(repr=False)
-
-    def __call__(self) -> "Application":
-        """The application; called once in each worker."""
-        configure_logging(self.settings)
-        return Application(self)
+from openehc.wiring.worker import ApplicationFactory
 
 
 class Application:

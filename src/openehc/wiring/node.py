@@ -68,10 +68,6 @@ from openehc.wiring.trust_folder import FOLDER as TRUST_FOLDER
 from openehc.wiring.trust_folder import TrustFolder
 from openehc.wiring.watching import keep_watching
 
-DAILY_TABLES = ("issued_codes", "usage_facts", "daily_users")
-PASSING_TABLES = ("issued_codes", "daily_users")
-"""Days of these are needed for a while only: a code lives minutes, and the first use of a day is
-kept in its fact. Facts are audit records and stay."""
 PHOTO_METHODS = frozenset({
     "ehc.ehealthcard.querywithreg", "ehc.ehealthcard.register", "ehc.ehealthcard.regquery",
     "ehc.ehealthcard.alterinfo",

@@ -31,9 +31,7 @@ from openehc.storage.migrations import migrate
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
-from openehc.wiring.application import ApplicationFactory
 from openehc.wiring.audit_key import keys_with_audit_key
-from openehc.wiring.node import DAILY_TABLES
 from openehc.wiring.proxy_keys import require_keys
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.supervising import SocketEach, bind_sockets
@@ -43,6 +41,8 @@ from openehc.wiring.tls import (
     server_context,
     unchecked_context,
 )
+from openehc.wiring.worker import ApplicationFactory
+from openehc.wiring.workers_database import DAILY_TABLES
 
 BACKLOG: Final = 4096
 """Below this, 1,000 clients that connect at once overflow the queue of connections."""

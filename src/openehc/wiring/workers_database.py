@@ -26,8 +26,14 @@ from openehc.storage.worker_role import (
     make_role,
     role_of,
 )
-from openehc.wiring.node import DAILY_TABLES, PASSING_TABLES
 from openehc.wiring.settings import Settings, WrongSettings
+
+DAILY_TABLES: Final = ("issued_codes", "usage_facts", "daily_users")
+"""Tables that are cut by day in +08:00."""
+
+PASSING_TABLES: Final = ("issued_codes", "daily_users")
+"""Days of these are needed for a while only: a code lives minutes, and the first use of a day is
+kept in its fact. Facts are audit records and stay."""
 
 APPEND_ONLY: Final = (
     "audit_records", "audit_checkpoints", "audit_heads", "audit_origin", "usage_facts",
