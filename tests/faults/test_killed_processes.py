@@ -125,7 +125,7 @@ def test_a_stop_signal_leaves_no_process(own_demo: Processes) -> None:
 
     code = own_demo.stop()
 
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert (code, alive) == (0, [])
 
 

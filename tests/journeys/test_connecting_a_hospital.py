@@ -19,7 +19,7 @@ async def fresh(database: Any) -> AsyncIterator[None]:
 
 
 async def _follows(client: GatewayClient, code: str) -> str:
-    """The worker follows the console within a second; gives the last message."""
+    """The worker follows the console; gives the last message."""
     last = ""
 
     async def seen() -> bool:
@@ -28,7 +28,7 @@ async def _follows(client: GatewayClient, code: str) -> str:
         last = reply.message
         return reply.code == code
 
-    await until_told(seen, seconds=1)
+    await until_told(seen)
     return last
 
 

@@ -62,7 +62,7 @@ MORNING: Final = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 APP_SECRET: Final = "w7]Kd^1f-never-used-elsewhere-Q3"
 _PASSPHRASE: Final = "an invented passphrase"
 _START_SECONDS: Final = 120.0
-_STOP_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 60.0
 
 StartNode = Callable[..., Awaitable["RunningNode"]]
 
@@ -322,9 +322,15 @@ def environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A TCP port that nobody listens on at the moment.
+
+    None of those that the system gives to outgoing connections: until a node has started,
+    one of these could take it.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _demo() -> Iterator[Processes]:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import date, datetime
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import openpyxl
@@ -41,12 +41,12 @@ def test_a_file_that_is_refused_says_why(
 ) -> None:
     data = content()
 
-    began = perf_counter()
+    began = process_time()
     file = read_file("institution", name, data)
 
     assert isinstance(file, Flawed)
     assert word in file.zh
-    assert perf_counter() - began < 5
+    assert process_time() - began < 5
 
 
 def test_a_workbook_gives_its_entries() -> None:

@@ -14,7 +14,7 @@ from tests.support.crypto_machine import CryptoMachine
 from tests.support.crypto_modules import OTHER_KEYS
 
 EXPIRES = datetime(2026, 3, 1, tzinfo=UTC)
-HASTY = MachineSettings(connect_seconds=0.3, call_seconds=0.3, answer_seconds=1.0)
+PATIENT = MachineSettings(connect_seconds=10.0, call_seconds=10.0, answer_seconds=20.0)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def first(stack: AsyncExitStack) -> CryptoMachine:
 
 @pytest.fixture
 async def served(stack: AsyncExitStack, first: CryptoMachine) -> Served:
-    module = MachineCryptoModule([first.address], settings=HASTY)
+    module = MachineCryptoModule([first.address], settings=PATIENT)
     return Served(first, await stack.enter_async_context(module))
 
 

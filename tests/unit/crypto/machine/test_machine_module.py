@@ -184,9 +184,7 @@ class TestHeartbeat:
         self, stack: AsyncExitStack, started: StartMachines
     ) -> None:
         gone, _ = await started(2)
-        module = await module_over(
-            stack, gone, settings=MachineSettings(heartbeat_seconds=0.02, call_seconds=0.2)
-        )
+        module = await module_over(stack, gone, settings=MachineSettings(heartbeat_seconds=0.02))
         await module.make_valid(EXPIRES)
 
         await gone.stop()

@@ -147,7 +147,7 @@ class TestThreads:
         assert valids == [await soft.make_valid(moment) for moment in expiries]
 
     async def test_do_not_hold_the_event_loop_up(self, double: SdfDouble) -> None:
-        double.behave(delay_ms=300)
+        double.behave(delay_ms=1000)
         loop = asyncio.get_running_loop()
 
         async with SdfCryptoModule(double.path, settings=INNER) as module:
@@ -157,7 +157,7 @@ class TestThreads:
             held_up = loop.time() - started
             await call
 
-        assert held_up < 0.2
+        assert held_up < 0.8
 
     async def test_that_are_busy_let_no_more_wait_than_may(self, double: SdfDouble) -> None:
         double.behave(delay_ms=100)
