@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from openehc.envelope.client_side import Credentials
 from openehc.kernel.clock import SystemClock
 from tests.support.client import REGISTER, REGQUERY, GatewayClient
+from tests.support.folders import new_folder
 from tests.support.messages import Person, registration
 from tests.support.node import Processes, environment, free_port
 from tests.support.source_tree import ROOT
@@ -122,8 +122,7 @@ def test_the_known_answers_all_come_out() -> None:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A fresh folder that the database server's user can pass through."""
-    made = Path(tempfile.mkdtemp(prefix="ehc-own-"))
-    made.chmod(0o711)
+    made = new_folder("ehc-own-")
     yield made
     shutil.rmtree(made)
 

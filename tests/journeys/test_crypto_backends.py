@@ -1,10 +1,8 @@
 """The same node on each kind of crypto module, chosen by one setting."""
 
-import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +14,7 @@ from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.wiring.crypto_backend import CALLER_KEY, open_module, parse_backend
 from tests.support.client import GENERATE, REGISTER, VERIFY, GatewayClient
 from tests.support.crypto_machine import CryptoMachine
+from tests.support.folders import new_folder
 from tests.support.front_proxy import front_proxy
 from tests.support.messages import Person, registration, verification
 from tests.support.node import Processes, StartNode, environment, free_port
@@ -93,8 +92,7 @@ def machine_process() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 @pytest.fixture
 def demo_folder() -> Iterator[Path]:
     """A folder with a short path, through which the database's own user may pass."""
-    folder = Path(tempfile.mkdtemp(prefix=f"ehc-{secrets.token_hex(2)}-"))
-    folder.chmod(0o711)
+    folder = new_folder("ehc-")
     yield folder
     shutil.rmtree(folder)
 

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pyotp
 import pytest
 
 from openehc.console.api.guards import CSRF_HEADER, SECURE_COOKIE
+from tests.support.folders import new_folder
 from tests.support.node import Processes, environment, free_port
 from tests.support.source_tree import ROOT
 
@@ -63,8 +63,7 @@ class Person:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="ehc-people-"))
-    made.chmod(0o711)
+    made = new_folder("ehc-people-")
     yield made
     shutil.rmtree(made)
 

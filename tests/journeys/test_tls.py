@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import ssl
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from openehc.kernel.clock import SystemClock
 from tests.support.client import REGISTER, VERIFY, GatewayClient
+from tests.support.folders import new_folder
 from tests.support.messages import Person, registration, verification
 from tests.support.node import Processes, free_port
 
@@ -91,8 +91,7 @@ class TlsProcesses(Processes):
 
 @pytest.fixture
 def tls_demo() -> Iterator[TlsProcesses]:
-    folder = Path(tempfile.mkdtemp(prefix="ehc-tls-"))
-    folder.chmod(0o711)
+    folder = new_folder("ehc-tls-")
     certificate, key = make_certificate(folder)
     options = ("--tls-certificate", str(certificate), "--tls-key", str(key))
     processes = TlsProcesses(folder / "d", free_port(), ("demo", *options))

@@ -53,6 +53,7 @@ from openehc.wiring.settings import Settings, read_settings
 from openehc.wiring.worker import ApplicationFactory
 from openehc.wiring.workers_database import DAILY_TABLES
 from tests.support.client import GatewayClient
+from tests.support.folders import new_folder
 from tests.support.lent_routes import lend_routes
 from tests.support.waiting import until
 
@@ -334,8 +335,7 @@ def free_port() -> int:
 
 
 def _demo() -> Iterator[Processes]:
-    folder = Path(tempfile.mkdtemp(prefix=f"ehc-{secrets.token_hex(2)}-"))
-    folder.chmod(0o711)
+    folder = new_folder("ehc-")
     processes = Processes(folder / "d", free_port(), ("demo", "--with-guide-sample"))
     try:
         processes.start()

@@ -17,7 +17,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import psutil
 import pytest
 
 from openehc.storage.embedded import EmbeddedPostgres
@@ -35,6 +33,7 @@ from openehc.storage.migrations import migrate
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.wiring.workers_database import DAILY_TABLES
+from tests.support.folders import new_folder, quickest_place
 
 _TEMPLATE: Final = "openehc_template"
 _COPYING: Final = "strategy file_copy"
@@ -53,15 +52,13 @@ _HASTY: Final = {
     "max_wal_size": "128MB",
 }
 _SMALL: Final = {"shared_buffers": "32MB"}
-_ROOM: Final = 2 << 30
-"""Bytes; the server of a whole run takes less than a third."""
 
 
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
     """The address of the run's server; its template database is ready."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
-    shared = _quickest_folder() / f"openehc-tests-{os.getuid()}-{run[:12]}"
+    shared = quickest_place() / f"openehc-tests-{os.getuid()}-{run[:12]}"
     shared.mkdir(mode=0o711, exist_ok=True)
     users = (shared / "users.lock").open("a")
     server: EmbeddedPostgres | None = None
@@ -114,8 +111,7 @@ def empty_database_dsn(postgres_dsn: str) -> Iterator[str]:
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A fresh folder that the server's user may pass through; pytest's own are closed to it."""
-    folder = Path(tempfile.mkdtemp(prefix="openehc-"))
-    folder.chmod(0o711)
+    folder = new_folder("openehc-")
     yield folder
     shutil.rmtree(folder)
 
@@ -123,8 +119,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def prototype() -> Iterator[Path]:
     """A data folder after its first start and stop: copying it is quicker than making one."""
-    folder = Path(tempfile.mkdtemp(prefix="openehc-"))
-    folder.chmod(0o711)
+    folder = new_folder("openehc-")
     server = EmbeddedPostgres(folder / "data", settings=_SMALL)
     server.start()
     server.stop()
@@ -144,18 +139,6 @@ def private_postgres(open_folder: Path, prototype: Path) -> Iterator[EmbeddedPos
     server.start()
     yield server
     server.stop()
-
-
-def _quickest_folder() -> Path:
-    """Memory if there is plenty: a template has 600 files, a disk takes ten times as long."""
-    memory = Path("/dev/shm")  # noqa: S108 (the name below it is ours, its mode keeps others out)
-    if (
-        os.access(memory, os.W_OK)
-        and shutil.disk_usage(memory).free > _ROOM
-        and psutil.virtual_memory().available > 2 * _ROOM
-    ):
-        return memory
-    return Path(tempfile.gettempdir())
 
 
 @contextmanager

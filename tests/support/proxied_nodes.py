@@ -7,11 +7,9 @@ machine_processes   starts further machines
 """
 
 import asyncio
-import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from openehc.cli.main import main
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.wiring.creating import create_node
 from openehc.wiring.demo import EHCIN
+from tests.support.folders import new_folder
 from tests.support.node import Processes, environment, free_port
 
 _PASSPHRASE: Final = "an invented passphrase"
@@ -164,8 +163,7 @@ def two_proxies(machine_processes: StartMachine) -> Iterator[Proxied]:
 @contextmanager
 def own_folder() -> Iterator[Path]:
     """A folder with a short path, through which the database's own user may pass."""
-    parent = Path(tempfile.mkdtemp(prefix=f"ehc-{secrets.token_hex(2)}-"))
-    parent.chmod(0o711)
+    parent = new_folder("ehc-")
     try:
         yield parent
     finally:
