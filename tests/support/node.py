@@ -126,7 +126,7 @@ class RunningNode:
         await until(seen)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def keys_derived_once() -> Iterator[None]:
     """The key of a key file is derived once from each passphrase and salt, not at each start."""
     with pytest.MonkeyPatch.context() as patch:
@@ -135,9 +135,8 @@ def keys_derived_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def node_folder(keys_derived_once: None) -> Iterator[Path]:
+def node_folder() -> Iterator[Path]:
     """The data folder of a node with the public test keys."""
-    del keys_derived_once
     folder = Path(tempfile.mkdtemp(prefix="openehc-node-"))
     (folder / "passphrase").write_text(_PASSPHRASE, "utf-8")
     create_node(
