@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from openehc.cli.main import COMMANDS, main
 from openehc.cli.serve_commands import EXAMPLE
 from openehc.spec import load
 from openehc.wiring.settings import read_settings
+from tests.support.node import environment
 
 PROFILE = {
     "gateway_url": "http://127.0.0.1:9/ehcService/gateway.do",
@@ -34,6 +37,18 @@ def test_help_names_every_command(option: str) -> None:
     shown = run(option).output
 
     assert [name for name in COMMANDS if not re.search(rf"^  {name} ", shown, re.MULTILINE)] == []
+
+
+def test_no_command_loads_what_only_workers_need() -> None:
+    modules = sorted({module for module, _ in COMMANDS.values()})
+    lines = [f"import {module}" for module in modules]
+    told = "; ".join([*lines, "import sys", "print({'fastapi', 'openpyxl'} & set(sys.modules))"])
+
+    done = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment()
+    )
+
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
