@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from openehc.console.api.application import build_api
-from openehc.gateway.door import Receive, Scope, Send
+from openehc.gateway.asgi import Receive, Scope, Send
 from openehc.wiring.console import Console, ConsoleUse, build_console, console_routers
 
 _ANSWERING: Final = ContextVar[ConsoleUse]("answering")
