@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
+import psutil
 import pytest
 
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
@@ -116,9 +117,11 @@ async def test_of_two_proxies_one_is_killed_and_the_other_updated_and_no_request
     killed, updated = two_proxies.proxies
 
     async with load_on(two_proxies.card) as load:
-        for process in killed.family():
+        family = killed.family()
+        for process in family:
             process.kill()
         killed.process.wait()
+        psutil.wait_procs(family, timeout=30)  # its database, too, before there is another
         await load.goes_on(more=100)
         await asyncio.to_thread(killed.start)
         await until(lambda: is_trusted_again(two_proxies.card), seconds=20)
