@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from openehc.storage.embedded import EmbeddedPostgres
 from openehc.storage.embedded_places import (
     NOTE_NAME,
     EmbeddedStartFailed,
+    Places,
     _reachable_binaries,
     find_places,
     make_private,
@@ -166,17 +167,27 @@ def test_a_server_whose_program_was_killed_is_replaced(open_folder: Path) -> Non
     server.stop()
 
 
+def _beside_the_data(places: Places) -> Path:
+    return places.cluster / "postmaster.pid"
+
+
+def _beside_the_socket(places: Places) -> Path:
+    assert places.socket_dir
+    return next(places.socket_dir.glob(".s.PGSQL.*.lock"))
+
+
+@pytest.mark.parametrize("mark_of", [_beside_the_data, _beside_the_socket])
 def test_a_mark_with_a_number_that_is_now_another_programs_does_not_stop_the_start(
-    private_postgres: EmbeddedPostgres, open_folder: Path
+    private_postgres: EmbeddedPostgres, open_folder: Path, mark_of: Callable[[Places], Path]
 ) -> None:
-    mark = open_folder / "data" / "cluster" / "postmaster.pid"
+    mark = mark_of(find_places(open_folder / "data"))
     _kill(private_postgres)
     lines = mark.read_text("utf-8").splitlines()
     # Of the server's own user: about others' processes PostgreSQL does not care.
     with subprocess.Popen(["/bin/sleep", "60"], user=mark.stat().st_uid) as bystander:
         mark.write_text("\n".join([str(bystander.pid), *lines[1:], ""]), "utf-8")
 
-        private_postgres.start()
+        private_postgres.start(patience=20)
 
         assert bystander.poll() is None
         bystander.kill()

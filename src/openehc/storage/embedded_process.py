@@ -109,23 +109,23 @@ def run_tool(places: Places, name: str, arguments: list[str], *, text: str = "")
 
 
 def stop_left_over(places: Places) -> None:
-    """Stop a server whose program died before it; remove the mark of one that is gone.
+    """Stop a server whose program died before it; remove the marks of one that is gone.
 
-    The number in the mark may by now be another program's (after a reboot, in a
-    container): then PostgreSQL would refuse to start. Its own check of the shared
-    memory stays as the second fence.
+    The number in a mark may by now be another program's (after a reboot, in a
+    container), or that of a dead one whom nobody buried: then PostgreSQL would refuse to
+    start. Its own check of the shared memory stays as the second fence.
     """
-    mark = places.cluster / "postmaster.pid"
-    pid = _marked(mark, _PID_LINE)
-    if pid is None or not pid.isdigit():
-        return
-    with suppress(psutil.Error):
-        process = psutil.Process(int(pid))
-        if str(places.cluster) in process.cmdline():
-            _ask_to_stop(process, places=places)
-            process.wait(STOP_SECONDS)
-            return
-    mark.unlink(missing_ok=True)
+    for mark in _marks(places):
+        pid = _marked(mark, _PID_LINE)
+        if pid is None or not pid.isdigit():
+            continue
+        with suppress(psutil.Error):
+            process = psutil.Process(int(pid))
+            if str(places.cluster) in process.cmdline():
+                _ask_to_stop(process, places=places)
+                process.wait(STOP_SECONDS)
+                continue
+        mark.unlink(missing_ok=True)
 
 
 def is_ready(postmaster: Postmaster, *, places: Places) -> bool:
@@ -163,6 +163,12 @@ def _ask_to_stop(process: psutil.Process, *, places: Places) -> None:
             run_tool(places, "pg_ctl.exe", ["stop", "-m", "fast", "-D", str(places.cluster)])
         else:
             process.send_signal(signal.SIGINT)  # fast shutdown: 18.5 of PostgreSQL's manual
+
+
+def _marks(places: Places) -> list[Path]:
+    """Where a server says by its number that it runs: beside its data, and beside its socket."""
+    beside = sorted(places.socket_dir.glob(".s.PGSQL.*.lock")) if places.socket_dir else []
+    return [places.cluster / "postmaster.pid", *beside]
 
 
 def _marked(mark: Path, line: int) -> str | None:
