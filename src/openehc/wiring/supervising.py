@@ -2,7 +2,8 @@
 
 On one shared socket the worker that wakes first takes a whole burst of connections
 and the others idle; with one socket each the kernel spreads them. The sockets belong
-to the parent: while a worker is started anew, its connections wait and are not refused.
+to the parent and listen from the beginning: while a worker starts, its connections wait and
+are not refused, and the first crowd does not all end with the worker that was up first.
 Where the system cannot share a port (Windows), all workers share one socket.
 """
 
@@ -21,20 +22,21 @@ _CAN_SHARE: Final = hasattr(socket, "SO_REUSEPORT")
 
 
 def bind_sockets(config: Config) -> list[socket.socket]:
-    """A bound socket for each worker, all on one port; raises OSError when it is taken."""
+    """A listening socket for each worker, all on one port; raises OSError when it is taken."""
     family = socket.AF_INET6 if config.host and ":" in config.host else socket.AF_INET
     with socket.socket(family=family) as probe:  # another program may not share the port
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((config.host, config.port))
-    return [_bound(config, family) for _ in range(config.workers if _CAN_SHARE else 1)]
+    return [_listening(config, family) for _ in range(config.workers if _CAN_SHARE else 1)]
 
 
-def _bound(config: Config, family: socket.AddressFamily) -> socket.socket:
+def _listening(config: Config, family: socket.AddressFamily) -> socket.socket:
     bound = socket.socket(family=family)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if _CAN_SHARE:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind((config.host, config.port))
+    bound.listen(config.backlog)
     bound.set_inheritable(True)
     return bound
 

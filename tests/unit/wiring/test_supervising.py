@@ -1,0 +1,57 @@
+"""The sockets of the workers: one each, listening before any worker is up."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from uvicorn import Config
+
+from openehc.wiring.supervising import bind_sockets
+from tests.support.node import free_port
+
+CROWD = 200
+
+
+@pytest.fixture
+def sockets() -> Iterator[list[socket.socket]]:
+    config = Config("nothing:runs", host="127.0.0.1", port=free_port(), workers=2, backlog=512)
+    bound = bind_sockets(config)
+    yield bound
+    for each in bound:
+        each.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux spreads connections over the sockets")
+def test_a_crowd_that_comes_before_the_workers_is_spread_over_all_of_them(
+    sockets: list[socket.socket],
+) -> None:
+    with ExitStack() as crowd:
+        for _ in range(CROWD):
+            crowd.enter_context(socket.create_connection(sockets[0].getsockname(), timeout=5))
+
+        shares = [_waiting(each) for each in sockets]
+
+    assert sum(shares) == CROWD
+    assert min(shares) > CROWD // 4
+
+
+def test_a_port_that_another_program_has_is_not_shared_with_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        config = Config("nothing:runs", host="127.0.0.1", port=other.getsockname()[1], workers=2)
+
+        with pytest.raises(OSError, match="in use"):
+            bind_sockets(config)
+
+
+def _waiting(listening: socket.socket) -> int:
+    """How many connections wait at the socket; takes them."""
+    listening.setblocking(False)  # noqa: FBT003 (the socket's own method)
+    count = 0
+    while True:
+        try:
+            listening.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
