@@ -35,6 +35,9 @@ from openehc.crypto.sm2 import KeyMalformed, Sm2PrivateKey, Sm2PublicKey
 from openehc.crypto.sm4 import KEY_SIZE
 
 DEFAULT_PORT: Final = 8018
+MOST_PLACES: Final = 64
+"""So many machines or proxies may be named: health asks each of them."""
+
 _LARGEST_PORT: Final = 65_535
 
 
@@ -140,7 +143,7 @@ def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: ProxyKey)
     if text == Kind.SOFT:
         return CryptoBackend(places=where)
     if kind == Kind.MACHINE and rest:
-        machines = tuple(machine_address(part) for part in rest.split(","))
+        machines = tuple(machine_address(part) for part in _parts(rest))
         return CryptoBackend(Kind.MACHINE, machines=machines, places=where)
     if kind == Kind.SDF and rest:
         return CryptoBackend(Kind.SDF, library=Path(rest), places=where)
@@ -152,9 +155,19 @@ def _parsed(text: str, places: Mapping[str, object] | None, proxy_key: ProxyKey)
     )
 
 
+def _parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if len(parts) > MOST_PLACES:
+        raise WrongBackend(
+            f"crypto backend: {len(parts)} machines or proxies, {MOST_PLACES} at the most"
+        )
+    return parts
+
+
 def _proxies(urls: str, proxy_key: ProxyKey) -> _Proxies:
-    named = {_proxy_address(url): url.strip() for url in urls.split(",")}
-    if len({(address.host, address.port) for address in named}) < urls.count(",") + 1:
+    parts = _parts(urls)
+    named = {_proxy_address(url): url.strip() for url in parts}
+    if len({(address.host, address.port) for address in named}) < len(parts):
         raise WrongBackend(f"crypto backend proxy:{urls[:200]}: a proxy is named twice")
     if isinstance(proxy_key, str):
         if len(named) > 1:

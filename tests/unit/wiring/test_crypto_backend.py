@@ -6,7 +6,13 @@ import pytest
 
 from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
-from openehc.wiring.crypto_backend import Kind, WrongBackend, open_module, parse_backend
+from openehc.wiring.crypto_backend import (
+    MOST_PLACES,
+    Kind,
+    WrongBackend,
+    open_module,
+    parse_backend,
+)
 from openehc.wiring.settings import WrongSettings, read_settings
 
 
@@ -70,3 +76,12 @@ def test_a_wrong_backend_in_the_file_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(WrongSettings, match="hard"):
         read_settings(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["machine:10.0.0.{}", "proxy:http://10.0.0.{}:8019"])
+def test_more_machines_or_proxies_than_health_can_ask_are_refused(kind: str) -> None:
+    first, *others = (kind.format(number) for number in range(1, MOST_PLACES + 2))
+    rest = ",".join(other.split(":", 1)[1] for other in others)
+
+    with pytest.raises(WrongBackend, match=f"{MOST_PLACES} at the most"):
+        parse_backend(f"{first},{rest}")
