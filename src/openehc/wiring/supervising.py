@@ -41,6 +41,19 @@ def _listening(config: Config, family: socket.AddressFamily) -> socket.socket:
     return bound
 
 
+class Worker(Process):
+    """uvicorn's worker process, whose server is there before anybody asks whether it is ready.
+
+    The main thread and the one that answers the supervisor would each make a server at
+    their first look; when the wrong one stayed, the worker was never found ready.
+    """
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """What runs in the new process."""
+        _ = self.server
+        super().target(sockets)
+
+
 class SocketEach(Multiprocess):
     """uvicorn's supervisor with the n-th socket for the n-th worker."""
 
@@ -81,6 +94,6 @@ class SocketEach(Multiprocess):
             self.processes[slot] = new
 
     def _started(self, slot: int) -> Process:
-        process = Process(self.config, [self.sockets[slot % len(self.sockets)]])
+        process = Worker(self.config, [self.sockets[slot % len(self.sockets)]])
         process.start()
         return process

@@ -2,13 +2,16 @@
 
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from uvicorn import Config
+from uvicorn.supervisors import multiprocess
 
-from openehc.wiring.supervising import bind_sockets
+from openehc.wiring.supervising import Worker, bind_sockets
 from tests.support.node import free_port
 
 CROWD = 200
@@ -43,6 +46,35 @@ def test_a_port_that_another_program_has_is_not_shared_with_it() -> None:
 
         with pytest.raises(OSError, match="in use"):
             bind_sockets(config)
+
+
+MAIN = "the worker's main thread"
+
+
+class SlowlyMade:
+    """A server that has started once it runs; the one that runs is made faster than any other."""
+
+    def __init__(self, config: Config) -> None:
+        del config
+        time.sleep(0.05 if threading.current_thread().name == MAIN else 0.2)
+        self.started = False
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        del sockets
+        self.started = True
+
+
+def test_a_worker_that_is_asked_from_the_first_moment_is_found_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(multiprocess, "Server", SlowlyMade)
+    worker = Worker(Config("nothing:runs"), [])
+    worker.parent_conn.send(b"ping")
+
+    threading.Thread(target=worker.target, name=MAIN, daemon=True).start()
+
+    answers = [worker.parent_conn.recv(), *(worker.is_ready() for _ in range(3))]
+    assert answers[1:] == [True, True, True]
 
 
 def _waiting(listening: socket.socket) -> int:
