@@ -3,9 +3,9 @@
 import hashlib
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
-import httpx
 import msgspec
 import pytest
 
@@ -15,6 +15,7 @@ from openehc.people.permissions import Role
 from tests.support.console import Console
 from tests.support.node import RunningNode
 from tests.support.residents import resident
+from tests.support.timing import shortest
 
 MANY: Final = 100_000
 COMMON: Final = "甲样本"
@@ -50,19 +51,6 @@ async def seed(node: RunningNode) -> None:
     await node.parts.database.execute("analyze cards")
 
 
-async def timed(client: httpx.AsyncClient, **asked: Any) -> tuple[float, dict[str, Any]]:
-    """The shortest time of a search in seconds, and its last answer.
-
-    The shortest, since a machine that does something else as well tells nothing of a search.
-    """
-    taken, answer = [], httpx.Response(0)
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        answer = await client.post("/api/residents/search", json=asked)
-        taken.append(time.perf_counter() - began)
-    return min(taken), answer.json()
-
-
 @pytest.mark.slow
 async def test_a_search_among_a_hundred_thousand_does_not_walk_through_them(
     console: Console, node: RunningNode
@@ -78,7 +66,8 @@ async def test_a_search_among_a_hundred_thousand_does_not_walk_through_them(
 
     for what, asked in questions.items():
         client = await console.as_(Role.PROVINCE_OPERATOR, login=what)
-        seconds, answer = await timed(client, **asked)
+        ask = partial(client.post, "/api/residents/search", json=asked)
+        seconds, answer = await shortest(ask, rounds=ROUNDS)
         measured[what] = round(seconds * 1000, 1)
         assert answer["items"], what
         assert seconds < BUDGET_SECONDS, what
