@@ -12,8 +12,9 @@ from openehc.kernel.clock import SystemClock, china_day
 from openehc.storage.old_days import drop_old_days
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
+from openehc.wiring import workers_database as module
 from openehc.wiring.settings import Settings
-from openehc.wiring.workers_database import DAILY_TABLES, workers_database
+from openehc.wiring.workers_database import DAILY_TABLES
 from tests.support.waiting import until_told
 
 TODAY = date(2031, 3, 1)
@@ -22,6 +23,13 @@ KEPT = {"figures": timedelta(days=10)}
 GONE = ["figures_20310228"]
 FILL = "insert into {} values ($1, 1), ($2, 2)"
 DETACHING = "select bool_or(inhdetachpending) from pg_inherits"
+
+
+def _settings(dsn: str, *, kept_days: int) -> Settings:
+    return Settings(
+        data=Path("/nowhere"), ehcin="9901A0001", mode=KeyPurpose.DEBUGGING, dsn=dsn,
+        kept_days=kept_days,
+    )  # fmt: skip
 
 
 async def _until(database: Database, sql: str) -> None:
@@ -108,10 +116,6 @@ async def test_a_node_drops_the_days_of_codes_and_keeps_those_of_facts(
 ) -> None:
     old = china_day(SystemClock().now()) - timedelta(days=40)
     await ensure_day_partitions(database, DAILY_TABLES, today=old, ahead=0)
-    settings = Settings(
-        data=Path("/nowhere"), ehcin="9901A0001", mode=KeyPurpose.DEBUGGING, dsn=database_dsn,
-        kept_days=40,
-    )  # fmt: skip
 
     async def only_facts_are_left() -> bool:
         names = [f"{table}_{old - timedelta(days=1):%Y%m%d}" for table in DAILY_TABLES]
@@ -119,7 +123,25 @@ async def test_a_node_drops_the_days_of_codes_and_keeps_those_of_facts(
         return [row["relname"] for row in rows] == [names[DAILY_TABLES.index("usage_facts")]]
 
     assert not await only_facts_are_left()
-    with workers_database(settings, database_dsn):
+    with module.workers_database(_settings(database_dsn, kept_days=40), database_dsn):
         await until_told(only_facts_are_left, seconds=20)
 
     assert await database.fetchval(f"select to_regclass('issued_codes_{old:%Y%m%d}')::text")
+
+
+async def test_new_days_are_made_whatever_becomes_of_old_ones(
+    database: Database, database_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = china_day(SystemClock().now()) + timedelta(days=7)
+    made = f"select to_regclass('usage_facts_{ahead:%Y%m%d}')::text"
+    monkeypatch.setattr(module, "_HOUR", 0.05)
+    monkeypatch.setattr(module, "let_old_days_go", _broken)
+
+    with module.workers_database(_settings(database_dsn, kept_days=40), database_dsn):
+        await _until(database, made)
+        await database.execute(f"drop table usage_facts_{ahead:%Y%m%d}")
+        await _until(database, made)
+
+
+async def _broken(*_given: object, **_named: object) -> None:
+    raise LookupError("a defect")

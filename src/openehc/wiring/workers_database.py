@@ -97,17 +97,17 @@ def _days_seen_to(owner_dsn: str, kept: timedelta) -> Iterator[None]:
         database = await Database.connect(
             owner_dsn, size=2, name="openehc days", patience=_DETACHING_SECONDS
         )
+        # Beside it: whatever becomes of old days, without new ones nothing could be saved.
+        dropping = asyncio.create_task(
+            let_old_days_go(
+                database, dict.fromkeys(PASSING_TABLES, kept), SystemClock(), every=_HOUR
+            )
+        )
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(
-                    keep_partitions(database, DAILY_TABLES, SystemClock(), every=_HOUR)
-                )
-                both.create_task(
-                    let_old_days_go(
-                        database, dict.fromkeys(PASSING_TABLES, kept), SystemClock(), every=_HOUR
-                    )
-                )
+            await keep_partitions(database, DAILY_TABLES, SystemClock(), every=_HOUR)
         finally:
+            dropping.cancel()
+            await asyncio.wait([dropping])
             await database.close()
 
     task = loop.create_task(keep())
