@@ -3,7 +3,6 @@
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -51,30 +50,41 @@ def test_a_port_that_another_program_has_is_not_shared_with_it() -> None:
 MAIN = "the worker's main thread"
 
 
-class SlowlyMade:
-    """A server that has started once it runs; the one that runs is made faster than any other."""
+class Made:
+    """A server that has started once it runs; a second one is made before that, and comes after."""
+
+    second = threading.Event()
+    runs = threading.Event()
 
     def __init__(self, config: Config) -> None:
         del config
-        time.sleep(0.05 if threading.current_thread().name == MAIN else 0.2)
         self.started = False
+        if threading.current_thread().name == MAIN:
+            self.second.wait(0.3)
+        else:
+            self.second.set()
+            self.runs.wait(10)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         del sockets
         self.started = True
+        self.runs.set()
 
 
 def test_a_worker_that_is_asked_from_the_first_moment_is_found_ready(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(multiprocess, "Server", SlowlyMade)
+    monkeypatch.setattr(Made, "second", threading.Event())
+    monkeypatch.setattr(Made, "runs", threading.Event())
+    monkeypatch.setattr(multiprocess, "Server", Made)
     worker = Worker(Config("nothing:runs"), [])
     worker.parent_conn.send(b"ping")
 
     threading.Thread(target=worker.target, name=MAIN, daemon=True).start()
+    worker.parent_conn.recv()  # what the first moment's question got may be a no
 
-    answers = [worker.parent_conn.recv(), *(worker.is_ready() for _ in range(3))]
-    assert answers[1:] == [True, True, True]
+    assert Made.runs.wait(10)
+    assert worker.is_ready()
 
 
 def _waiting(listening: socket.socket) -> int:
