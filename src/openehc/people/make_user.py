@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from openehc.audit.model import Actor, AuditEvent, Category
 from openehc.audit.trail import Act, AuditTrail
 from openehc.kernel.ids import Entropy
+from openehc.kernel.masking import masked_name
 from openehc.kernel.refusal import Fault, Reason, Refusal
 from openehc.people.model import Credentials, Visit
 from openehc.people.passwords import PasswordVault, TooManySignIns, initial_password
@@ -77,7 +78,7 @@ class MakeUser:
         event = AuditEvent(
             category=Category.ADMINISTRATION, action="user.make", actor=by, at=visit.now,
             object_kind="user", object_ref=asked.login,
-            after={"display_name": asked.display_name, "roles": sorted(asked.roles),
+            after={"display_name": masked_name(asked.display_name), "roles": sorted(asked.roles),
                    "institution_id": asked.institution_id},
         )  # fmt: skip
         new = NewUser(

@@ -13,6 +13,7 @@ from openehc.people.change_policy import ChangePolicy
 from openehc.people.change_user import ChangeUser
 from openehc.people.end_session import EndSession
 from openehc.people.enrol_totp import EnrolTotp
+from openehc.people.find_sessions import FindSessions
 from openehc.people.find_users import FindUsers
 from openehc.people.live_sessions import LiveSessions
 from openehc.people.make_user import MakeUser
@@ -49,6 +50,7 @@ class UserActs:
     """What administrators do about users."""
 
     find: FindUsers
+    find_sessions: FindSessions
     make: MakeUser
     change: ChangeUser
     reset: ResetUser

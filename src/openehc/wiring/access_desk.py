@@ -20,6 +20,7 @@ from openehc.access.imports.store import ImportStore
 from openehc.access.kinds import INSTITUTIONS, MODULES, TERMINALS
 from openehc.access.limit_application import LimitApplication
 from openehc.access.manage_secret import ManageSecret
+from openehc.access.record_sight import RecordSight
 from openehc.access.record_store import RecordStore
 from openehc.access.watch_software import WatchSoftware
 from openehc.audit.trail import AuditTrail
@@ -54,6 +55,7 @@ def build_access_desk(
     node_name = settings.node_name or f"{settings.ehcin}管理节点"
     return AccessDesk(
         records=records,
+        record_sight=RecordSight(trail, clock),
         apply=Apply(trail, records, spec, entropy),
         decide=Decide(act_on, secrets, spec, settings.ehcin, node_name),
         change_entry=ChangeEntry(act_on, spec),

@@ -20,6 +20,7 @@ from openehc.people.change_policy import ChangePolicy
 from openehc.people.change_user import ChangeUser
 from openehc.people.end_session import EndSession
 from openehc.people.enrol_totp import EnrolTotp
+from openehc.people.find_sessions import FindSessions
 from openehc.people.find_users import FindUsers
 from openehc.people.live_sessions import LiveSessions
 from openehc.people.make_user import MakeUser
@@ -137,7 +138,8 @@ def _acts(parts: PeopleParts, shared: _Shared) -> UserActs:
     users, sessions, trail, sealing = shared.users, shared.sessions, parts.trail, shared.sealing
     vault, entropy = shared.vault, parts.entropy
     return UserActs(
-        find=FindUsers(users, sessions),
+        find=FindUsers(users, sessions, trail),
+        find_sessions=FindSessions(users, sessions, trail),
         make=MakeUser(users, vault, trail, entropy, sealing),
         change=ChangeUser(users, sessions, trail),
         reset=ResetUser(users, sessions, vault, trail, entropy, sealing),

@@ -14,7 +14,7 @@ from openehc.access.imports.import_file import ImportFile
 from openehc.access.imports.importing import OF
 from openehc.access.imports.model import ImportCommand, Job, JobState
 from openehc.access.imports.store import ImportStore
-from openehc.audit.model import AuditEvent, Category
+from openehc.audit.model import Actor, AuditEvent, Category
 from openehc.audit.trail import AuditTrail
 from openehc.crypto.sm3 import sm3
 from openehc.kernel.clock import Clock
@@ -75,6 +75,22 @@ class ImportDesk:
         if job is None:
             raise LookupError("a job that was just opened is there")
         return job
+
+    async def failed_rows(self, job: Job, *, by: Actor) -> bytes | None:
+        """The workbook of rows that failed, as they were sent; None when none did.
+
+        Recorded before it is given: it may hold contact persons. Raises DatabaseDown.
+        """
+        content = await self.store.failed_rows(job.job_id)
+        if content is not None:
+            await self.trail.record(
+                AuditEvent(
+                    category=Category.PERSONAL_DATA, action=f"{job.register}.failed-rows",
+                    actor=by, at=self.clock.now(), object_kind="import",
+                    object_ref=str(job.job_id), after={"shown": job.rows_failed},
+                )
+            )  # fmt: skip
+        return content
 
     async def _run(self, job_id: UUID, command: ImportCommand) -> None:
         async with self._turn:

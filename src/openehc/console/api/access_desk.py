@@ -13,6 +13,7 @@ from openehc.access.handle_finding import HandleFinding
 from openehc.access.imports.import_desk import ImportDesk
 from openehc.access.limit_application import LimitApplication
 from openehc.access.manage_secret import ManageSecret
+from openehc.access.record_sight import RecordSight
 from openehc.access.record_store import RecordStore
 from openehc.access.watch_software import WatchSoftware
 from openehc.console.api.problems import problem_of
@@ -25,6 +26,7 @@ class AccessDesk:
     """Everything that the routes of the registers call."""
 
     records: RecordStore
+    record_sight: RecordSight
     apply: Apply
     decide: Decide
     change_entry: ChangeEntry

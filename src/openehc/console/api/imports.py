@@ -136,8 +136,8 @@ class ImportRoutes:
         async def failed_rows(
             principal: Annotated[Principal, self._needs(kind)], job_id: UUID
         ) -> Response:
-            await self._found(kind, job_id, principal)
-            content = await self.desk.store.failed_rows(job_id)
+            job = await self._found(kind, job_id, principal)
+            content = await self.desk.failed_rows(job, by=principal.actor)
             if content is None:
                 refuse(UNKNOWN)
             return _workbook(content, f"{kind.name}-failed.xlsx")

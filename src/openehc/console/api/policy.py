@@ -77,16 +77,15 @@ def signed_in_router(people: People) -> APIRouter:
 
     @router.get("/sessions", response_model=Page[SessionRow])
     async def listed(
-        request: Request, _: Annotated[Principal, needs("sessions.read")],
+        request: Request, by: Annotated[Principal, needs("sessions.read")],
         query: Annotated[PageQuery, Depends()],
     ) -> dict[str, Any]:  # fmt: skip
         """Living sessions, a page at a time."""
         listing = query.listing(sortable=SORTABLE, default="-seen_at")
         if isinstance(listing, Refusal):
             raise problem_of(listing)
-        policy = await people.users.store.policy()
-        found, total = await people.sessions.store.listed(
-            policy, visit_of(request, people).now, listing
+        found, total = await people.users.find_sessions(
+            listing, by=by, visit=visit_of(request, people)
         )
         rows = [
             SessionRow(

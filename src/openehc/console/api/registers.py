@@ -192,8 +192,7 @@ class RegisterRoutes:
     def shown(self, record: Record, principal: Principal, response: Response) -> dict[str, Any]:
         """The answer that shows an entry, with its revision."""
         response.headers.update(tag(record.revision))
-        may_see = principal.may("applications.change")
-        return self.viewer(frozenset() if may_see else CONTACTS).view(record)
+        return self.viewer(_hidden_from(principal)).view(record)
 
     def viewer(self, hides: frozenset[str]) -> Viewer:
         """Shows entries as of now."""
@@ -240,9 +239,16 @@ class RegisterRoutes:
             record_id: RecordId,
             response: Response,
         ) -> dict[str, Any]:
-            return self.shown(await self.found(record_id, principal), principal, response)
+            record = await self.found(record_id, principal)
+            await self._seen(record, "view", principal)
+            return self.shown(record, principal, response)
 
         return entry
+
+    async def _seen(self, record: Record, what: str, principal: Principal) -> None:
+        """Whoever sees contact persons in clear is recorded first."""
+        if not _hidden_from(principal):
+            await self.desk.record_sight(record, what=what, by=principal.actor)
 
     async def found(self, record_id: int, principal: Principal) -> Record:
         """The entry, if this person may know of it."""
@@ -257,7 +263,8 @@ class RegisterRoutes:
         ) -> list[dict[str, Any]]:
             record = await self.found(record_id, principal)
             rows = await self.desk.records.history(self.kind, record.record_id)
-            hidden = frozenset() if principal.may("applications.change") else CONTACTS
+            await self._seen(record, "view-history", principal)
+            hidden = _hidden_from(principal)
             return [
                 {
                     "revision": row.revision, "at": row.at, "act": row.act,
@@ -340,6 +347,11 @@ class RegisterRoutes:
             return self.shown(done.record, principal, response)
 
         return approve
+
+
+def _hidden_from(principal: Principal) -> frozenset[str]:
+    """The columns of contact persons, but for whoever may change them."""
+    return frozenset() if principal.may("applications.change") else CONTACTS
 
 
 def _refuse_or_send_on(refusal: Refusal, command: ActCommand) -> NoReturn:

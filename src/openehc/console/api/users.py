@@ -141,7 +141,7 @@ def _reading(router: APIRouter, people: People) -> None:
 
     @router.get("/users", response_model=Page[UserRow])
     async def listed(
-        request: Request, _: Reader, query: Annotated[PageQuery, Depends()],
+        request: Request, by: Reader, query: Annotated[PageQuery, Depends()],
         asked: Annotated[UserQuery, Query()],
     ) -> dict[str, Any]:  # fmt: skip
         """Users, a page at a time."""
@@ -149,13 +149,13 @@ def _reading(router: APIRouter, people: People) -> None:
         if isinstance(listing, Refusal):
             raise problem_of(listing)
         which = UserFilter(asked.q, asked.state, asked.role, asked.institution_id)
-        users, total = await find.listed(which, listing, visit=visit_of(request, people))
+        users, total = await find.listed(which, listing, by=by, visit=visit_of(request, people))
         return page_of([row_of(user) for user in users], total=total, query=query)
 
     @router.get("/users/{user_id}")
-    async def one(user_id: NumberInPath, request: Request, _: Reader) -> UserRow:
+    async def one(user_id: NumberInPath, request: Request, by: Reader) -> UserRow:
         """One user."""
-        return told(await find.one(user_id, visit=visit_of(request, people)))
+        return told(await find.one(user_id, by=by, visit=visit_of(request, people)))
 
 
 def _managing(router: APIRouter, people: People) -> None:
