@@ -112,7 +112,7 @@ async def test_a_new_look_without_a_row_is_noticed(people: PeopleAtNode) -> None
 async def test_whatever_any_role_sees_in_clear_is_recorded_without_its_values(
     looking: Looking,
 ) -> None:
-    wrong = {}
+    wrong: dict[tuple[str, str], object] = {}
     for name, route in looks(looking.routes).items():
         statuses = []
         for role in filter(route.admits, Role):

@@ -22,6 +22,7 @@ from openehc.access.record_store import RecordStore
 from openehc.access.rules import Act
 from openehc.access.store import AccessStore
 from openehc.audit.model import SYSTEM
+from openehc.audit.trail import AuditTrail
 from openehc.cards.model import CardAccount, Change
 from openehc.cards.store import AccountChange, NewAccount, Saved, Written
 from openehc.cards.usage import Kind as Use
@@ -154,7 +155,12 @@ async def filled(worker: Worker, count: int) -> list[CardAccount]:
     for one in made:
         await worker.open(one, photo=b"photo of " + one.ehcid)
         await changed(worker, one, Change.ALTERED)
-    people = first_people(worker.cards._database, worker.ring, SetClock(AT))
+    people = first_people(
+        worker.cards._database,
+        worker.ring,
+        SetClock(AT),
+        AuditTrail(worker.cards._database, SystemEntropy()),
+    )
     assert isinstance(await people.make(UserToMake("somebody", "示例人员")), MadeUser)
     institution = await worker.access.save_institution(org_code="ORG-1", org_name="示例医院")
     await worker.access.save_application(

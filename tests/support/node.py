@@ -46,6 +46,7 @@ from openehc.kernel.clock import SetClock, SystemClock, china_day
 from openehc.kernel.refusal import CryptoModuleDown
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.wiring.application import Application
+from openehc.wiring.audit_key import MARKS_FOLDER
 from openehc.wiring.creating import create_node
 from openehc.wiring.demo import APP_ID, EHCIN, TERM_ID, DemoRegistry, fill_registry
 from openehc.wiring.node import Node, start_node
@@ -181,6 +182,7 @@ async def start(
     for node in running:
         await node.http.aclose()
         await node.parts.stop()
+    shutil.rmtree(node_folder / MARKS_FOLDER, ignore_errors=True)  # of this test's database
 
 
 def _reachable(parts: Node, settings: Settings, clock: SetClock, dsn: str) -> RunningNode:

@@ -9,7 +9,7 @@ serial number was taken meanwhile) without breaking anything.
 Touches no database and no key.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -72,12 +72,25 @@ class Head:
     digest: bytes
 
 
+Mark = Callable[[Head], None]
+"""Notes outside the database how far a chain is committed; raises nothing."""
+
+
+def unmarked(head: Head) -> None:
+    """Notes nothing: for chains whose end nobody could cut off."""
+    del head
+
+
 @dataclass(slots=True)
 class Chain:
-    """One chain in this process; `head` is what is known to be committed, None when in doubt."""
+    """One chain in this process; `head` is what is known to be committed, None when in doubt.
+
+    `mark` is told of every commit before its answer is given.
+    """
 
     entropy: Entropy
     origin: KnownOrigin
+    mark: Mark = unmarked
     head: Head | None = None
     _sent: Head | None = None
     _hashes: list[bytes] = field(default_factory=list)
@@ -100,6 +113,7 @@ class Chain:
                 hashes = [hashes[place] for place in places]
             if hashes:
                 self.head = Head(before.stream, before.seq + 1, group_digest(hashes))
+                self.mark(self.head)
         self._sent = None
 
     def undo(self) -> None:
@@ -132,6 +146,7 @@ class Chains:
 
     entropy: Entropy
     origin: KnownOrigin
+    mark: Mark = unmarked
     _idle: list[Chain] = field(default_factory=list)
 
     @contextmanager
@@ -151,4 +166,4 @@ class Chains:
 
     def opened(self) -> Chain:
         """A new chain for a writer of its own."""
-        return Chain(self.entropy, self.origin)
+        return Chain(self.entropy, self.origin, self.mark)

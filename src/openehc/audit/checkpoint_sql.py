@@ -6,6 +6,12 @@ TAKE_LOCK: Final = "select pg_advisory_xact_lock($1)"
 
 LAST: Final = "select number, hash, at from audit_checkpoints order by number desc limit 1"
 
+HEAD_FROM: Final = """
+select number, source, stream, seq, digest from audit_heads
+ where source = $1 and stream = $2 and seq >= $3
+ order by seq limit 1
+"""
+
 INSERT_CHECKPOINT: Final = """
 insert into audit_checkpoints (number, at, before, hash, public_key, signature)
 values ($1, $2, $3, $4, $5, $6)

@@ -10,11 +10,13 @@ from openehc.audit.chain import group_digest
 from openehc.audit.checkpoint import NO_CHECKPOINT, Checkpoint, SignedHead, signed_checkpoint
 from openehc.audit.checkpoint_sql import (
     CHECKPOINTS_AFTER,
+    HEAD_FROM,
     INSERT_CHECKPOINT,
     INSERT_HEADS,
     LAST,
     TAKE_LOCK,
 )
+from openehc.audit.marks import Mark
 from openehc.audit.origin_store import ORIGIN
 from openehc.audit.sources import ChainSource
 from openehc.crypto.sm2 import Sm2PrivateKey
@@ -67,6 +69,29 @@ class CheckpointStore:
             for source in self._sources
             for row in await connection.fetch(source.moved, since)
         ]
+
+    async def last(self) -> Checkpoint | None:
+        """The checkpoint with the highest number."""
+        last = await self._database.fetchrow(LAST)
+        return await self.one(last["number"]) if last else None
+
+    async def one(self, number: int) -> Checkpoint | None:
+        """The checkpoint of that number."""
+        found = await self.after(number - 1, most=1)
+        return found[0] if found and found[0].number == number else None
+
+    async def head_from(self, mark: Mark) -> tuple[int, SignedHead] | None:
+        """The first head of the chain that is as far as the mark, and its checkpoint's number."""
+        row = await self._database.fetchrow(HEAD_FROM, mark.source, mark.stream, mark.seq)
+        if row is None:
+            return None
+        return row["number"], SignedHead(*(row[name] for name in SignedHead.__slots__))
+
+    async def digest_at(self, mark: Mark) -> bytes | None:
+        """The digest that the marked commit has in its table; None when it is not there."""
+        statement = next((s.hashes for s in self._sources if s.name == mark.source), None)
+        rows = await self._database.fetch(statement, mark.stream, mark.seq) if statement else []
+        return group_digest([row["hash"] for row in rows]) if rows else None
 
     async def after(self, number: int, *, most: int) -> list[Checkpoint]:
         """The checkpoints behind this number, in order, at most so many."""

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 from openehc.audit.checkpoint import Checkpoint, as_line, from_line
 from openehc.audit.checkpoint_store import CheckpointStore
+from openehc.audit.fold_marks import FoldMarks
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.clock import Clock
 from openehc.kernel.refusal import PlatformError
@@ -31,16 +32,22 @@ class CheckpointFileBroken(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class SignCheckpoints:
-    """The use case; `file` is the copy outside the database, None for none."""
+    """The use case; `file` is the copy outside the database, None for none.
+
+    `fold` sees to the marks in the node's data folder, where it keeps any.
+    """
 
     store: CheckpointStore
     key: Sm2PrivateKey
     clock: Clock
     file: Path | None = None
+    fold: FoldMarks | None = None
 
     async def __call__(self) -> Checkpoint | None:
         """Sign what moved, then bring the copy up to date. Raises PlatformError, OSError."""
         made = await self.store.sign(self.key, at=self.clock.now())
+        if self.fold is not None:
+            await self.fold(made)
         if self.file is not None:
             await self._copied(self.file)
         return made

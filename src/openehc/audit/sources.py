@@ -8,7 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from openehc.audit.sql import MOVED_RECORDS, RECORD_COLUMNS, RECORDS_OF_DAY, SPAN_OF_RECORDS
+from openehc.audit.sql import (
+    HASHES_OF_RECORDS,
+    MOVED_RECORDS,
+    RECORD_COLUMNS,
+    RECORDS_OF_DAY,
+    SPAN_OF_RECORDS,
+)
+from openehc.audit.sql import RECORDS as TABLE
 from openehc.audit.store import content_of
 
 
@@ -26,13 +33,15 @@ class ChainSource:
     `moved` takes a day and gives stream, seq and hashes of the last group of every chain
     opened since then, unless a checkpoint holds it. `of_day` gives the records of the chains
     opened on a day, ordered by stream, seq and place, with `at` and `hash`; `content` makes
-    of such a row the bytes that its hash covers. `span` gives the first and the last chain;
-    `unchained` the first record that has no place in a chain and should, where that can be.
+    of such a row the bytes that its hash covers. `hashes` gives the hashes of one group of a
+    chain, in order. `span` gives the first and the last chain; `unchained` the first record
+    that has no place in a chain and should, where that can be.
     """
 
     name: str
     moved: str
     of_day: str
+    hashes: str
     span: str
     content: Callable[[Row], bytes]
     unchained: str | None = None
@@ -43,7 +52,7 @@ def _record_content(row: Row) -> bytes:
 
 
 RECORDS: Final = ChainSource(
-    "audit_records", moved=MOVED_RECORDS, of_day=RECORDS_OF_DAY, span=SPAN_OF_RECORDS,
-    content=_record_content,
+    TABLE, moved=MOVED_RECORDS, of_day=RECORDS_OF_DAY, hashes=HASHES_OF_RECORDS,
+    span=SPAN_OF_RECORDS, content=_record_content,
 )  # fmt: skip
 """Who did what on the platform."""

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+RECORDS: Final = "audit_records"
+"""The table."""
+
 RECORD_COLUMNS: Final = (
     "at", "category", "action", "actor_kind", "actor_id", "address", "institution_id",
     "object_kind", "object_ref", "result", "reason", "before", "after",
@@ -48,6 +51,10 @@ select stream, seq, place, hash, {_NAMES}
   from audit_records
  where stream >= {OPENED_ON.format(day="$1")} and stream < {OPENED_ON.format(day="($1 + 1)")}
  order by stream, seq, place
+"""
+
+HASHES_OF_RECORDS: Final = """
+select hash from audit_records where stream = $1 and seq = $2 order by place
 """
 
 SPAN_OF_RECORDS: Final = "select min(stream) as first, max(stream) as last from audit_records"

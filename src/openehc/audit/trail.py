@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from openehc.audit.chain import Chains
+from openehc.audit.chain import Chains, unmarked
+from openehc.audit.mark_files import MarkFiles
 from openehc.audit.model import AuditEvent
 from openehc.audit.origin_store import Origin
-from openehc.audit.sql import INSERT_RECORDS
+from openehc.audit.sql import INSERT_RECORDS, RECORDS
 from openehc.audit.store import RecordChain, values_of, write
 from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import Refusal
@@ -38,12 +39,15 @@ class Act:
 
 
 class AuditTrail:
-    """Writes events; one instance for each process."""
+    """Writes events; one instance for each process, which notes its chains in `marks`."""
 
-    def __init__(self, database: Database, entropy: Entropy) -> None:
+    def __init__(
+        self, database: Database, entropy: Entropy, marks: MarkFiles | None = None
+    ) -> None:
         self._database = database
         self._origin = Origin(database)
-        self._chains = Chains(entropy, self._origin)
+        mark = marks.of(RECORDS, self._origin) if marks else unmarked
+        self._chains = Chains(entropy, self._origin, mark)
         self._records = GroupCommit(
             database, INSERT_RECORDS, name="audit", lanes=1,
             addition=lambda: RecordChain(self._chains.opened()),

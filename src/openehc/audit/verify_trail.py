@@ -1,9 +1,9 @@
-"""Check the audit records: every chain, every checkpoint, and the copy outside the database.
+"""Check the audit records: every chain, every checkpoint, and what lies outside the database.
 
-Finds any change, gap, reorder or cut that a checkpoint or a later record tells of, and
-names the first bad record of each chain. What nobody can find: records cut off behind the
-last checkpoint, and the work of whoever holds the database and the signing key. Reads one
-snapshot, row by row; changes nothing.
+Finds any change, gap, reorder or cut that a checkpoint, a later record, the copy of the
+checkpoints or a mark in a node's data folder tells of, and names the first bad record of
+each chain. What nobody can find: the work of whoever holds the database, the signing key
+and the data folder. Reads one snapshot, row by row; changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,12 @@ from typing import Final
 from openehc.audit.chain import day_of_stream
 from openehc.audit.checkpoint import NO_CHECKPOINT, Checkpoint, from_line, is_genuine
 from openehc.audit.findings import Finding, Flaw, Report
+from openehc.audit.known_marks import KnownMarks, known_marks
+from openehc.audit.marks import CHECKPOINTS, read_marks
 from openehc.audit.sources import ChainSource
 from openehc.audit.verify_store import Snapshot, VerifyStore
 from openehc.audit.walk import Walk
 
-CHECKPOINTS: Final = "audit_checkpoints"
 MOST_FINDINGS: Final = 100
 _ONE_DAY: Final = timedelta(days=1)
 
@@ -37,17 +38,26 @@ EVERYTHING: Final = Scope()
 
 @dataclass(frozen=True, slots=True)
 class VerifyTrail:
-    """The use case; `keys` are the public keys (04 || X || Y) that may have signed."""
+    """The use case; `keys` are the public keys (04 || X || Y) that may have signed.
+
+    `marks` are folders in which nodes noted how far their chains are; one that is not there
+    holds none.
+    """
 
     store: VerifyStore
     sources: Sequence[ChainSource]
     keys: Sequence[bytes]
     copy: Path | None = None
+    marks: Sequence[Path] = ()
 
     async def __call__(self, scope: Scope = EVERYTHING) -> Report:
-        """What was found. Raises DatabaseDown, StatementRefused; OSError for the copy."""
+        """What was found. Raises DatabaseDown, StatementRefused; OSError for copy and marks."""
+        # before the snapshot: what is marked by then was committed before, so it is in there
+        read = read_marks([folder for folder in self.marks if folder.exists()])
         async with self.store.snapshot() as snapshot:
-            return await _Check(self, snapshot, scope, Report()).run()
+            known = known_marks(read, origin=await snapshot.origin())
+            report = Report(marks=known.count, unreadable=[str(file) for file in read.unreadable])
+            return await _Check(self, snapshot, scope, report, known).run()
 
 
 @dataclass(slots=True)
@@ -58,9 +68,12 @@ class _Check:
     snapshot: Snapshot
     scope: Scope
     report: Report
+    marks: KnownMarks
 
     async def run(self) -> Report:
         report = self.report
+        for file in self.marks.others:
+            self._tell(Flaw.OTHER_DATABASE, table=str(file))
         await self._check_checkpoints()
         signed_at = await self.snapshot.signed_at()
         report.covered_until = signed_at
@@ -74,16 +87,24 @@ class _Check:
     async def _check_checkpoints(self) -> None:
         copies = _Copies(self.told.copy)
         known: Checkpoint | None = None
-        async for checkpoint in self.snapshot.checkpoints_after(await self._number_before()):
+        number = await self._number_before()
+        async for checkpoint in self.snapshot.checkpoints_after(number):
             self.report.checkpoints += 1
             self._check_order(checkpoint, known)
             self._check_genuine(checkpoint)
             if copies.of(checkpoint.number) not in {None, checkpoint.hash}:
                 self._tell_checkpoint(Flaw.CHECKPOINT_DIFFERS, checkpoint.number, checkpoint.at)
+            elif not self.marks.agree(checkpoint.number, checkpoint.hash):
+                self._tell_checkpoint(
+                    Flaw.CHECKPOINT_MARKED_OTHERWISE, checkpoint.number, checkpoint.at
+                )
             known = checkpoint
-        lost = copies.next_after(known.number if known else 0)
+            number = checkpoint.number
+        lost, cut = copies.next_after(number), self.marks.first_missing(number)
         if lost is not None:
             self._tell_checkpoint(Flaw.CHECKPOINT_MISSING, lost.number, lost.at)
+        elif cut is not None:
+            self._tell(Flaw.CHECKPOINTS_CUT, table=CHECKPOINTS, seq=cut)
         loose = await self.snapshot.loose_head()
         if loose:
             self.report.findings.append(
@@ -114,10 +135,11 @@ class _Check:
             self._tell_checkpoint(Flaw.CHECKPOINT_CHANGED, checkpoint.number, checkpoint.at)
 
     def _tell_checkpoint(self, flaw: Flaw, number: int, at: datetime) -> None:
+        self._tell(flaw, table=CHECKPOINTS, seq=number, at=at)
+
+    def _tell(self, flaw: Flaw, *, table: str, seq: int = 0, at: datetime | None = None) -> None:
         if len(self.report.findings) < MOST_FINDINGS:
-            self.report.findings.append(
-                Finding(flaw=flaw, table=CHECKPOINTS, stream=0, seq=number, at=at)
-            )
+            self.report.findings.append(Finding(flaw=flaw, table=table, stream=0, seq=seq, at=at))
 
     # ------------------------------------------------------------ chains
 
@@ -126,7 +148,8 @@ class _Check:
         report.records[source.name] = 0
         origin = await self.snapshot.origin()
         for day in await self._days(source):
-            walk = Walk(source, await self.snapshot.heads(source, day), origin, signed_at)
+            heads, marks = await self.snapshot.heads(source, day), self.marks.of(source.name, day)
+            walk = Walk(source, heads, origin, signed_at, marks)
             await self._walked(walk, day)
             self._add(walk)
             if report.stopped:
@@ -136,6 +159,7 @@ class _Check:
 
     async def _days(self, source: ChainSource) -> list[date]:
         days = [day_of_stream(stream) for stream in await self.snapshot.streams(source)]
+        days += self.marks.days(source.name)
         if not days:
             return []
         first = max(min(days), self.scope.since or min(days))

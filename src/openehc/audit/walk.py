@@ -1,7 +1,8 @@
 """The walk along the chains of one table: does each record fit what was before it?
 
 Rows come ordered by stream, seq and place; heads are what checkpoints signed of these
-chains. Pure: reads no database, and keeps one group and its digest.
+chains, marks what nodes noted of them outside the database. Pure: reads no database, and
+keeps one group and its digest.
 """
 
 from dataclasses import dataclass, field
@@ -18,14 +19,14 @@ LATEST_COMMIT: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class KnownHead:
-    """What a checkpoint signed of a chain."""
+    """What a checkpoint signed, or a node noted, of a chain."""
 
     seq: int
     digest: bytes
 
 
 Heads = dict[int, list[KnownHead]]
-"""The signed heads of each chain, in order."""
+"""The heads of each chain, in order."""
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Walk:
     heads: Heads
     origin: bytes
     signed_at: datetime | None
+    marks: Heads = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     records: int = 0
     chains: int = 0
@@ -50,6 +52,7 @@ class Walk:
     _before: bytes = b""
     _hashes: list[bytes] = field(default_factory=list)
     _waiting: list[KnownHead] = field(default_factory=list)
+    _marked: list[KnownHead] = field(default_factory=list)
     _broken: bool = False
     _at: datetime | None = None
 
@@ -69,18 +72,20 @@ class Walk:
             self._note_uncovered(row)
 
     def end(self) -> None:
-        """No more rows: what checkpoints hold beyond them was cut off."""
+        """No more rows: what checkpoints or marks hold beyond them was cut off."""
         self._end_chain()
-        for stream, heads in self.heads.items():
-            self._tell(Flaw.CUT, stream=stream, seq=1, at=None)
-            del heads
+        for stream in sorted({*self.heads, *self.marks}):
+            flaw = Flaw.CUT if stream in self.heads else Flaw.END_CUT
+            self._tell(flaw, stream=stream, seq=1, at=None)
         self.heads.clear()
+        self.marks.clear()
 
     def _begin_chain(self, stream: int) -> None:
         self.chains += 1
         self._stream, self._seq, self._broken, self._hashes = stream, 0, False, []
         self._before = genesis(stream, origin=self.origin)
         self._waiting = self.heads.pop(stream, [])
+        self._marked = self.marks.pop(stream, [])
 
     def _next_group(self, row: Row) -> None:
         """The group before is whole: its digest is what the next one follows."""
@@ -94,12 +99,16 @@ class Walk:
             return
         digest = group_digest(self._hashes)
         self._before, self._hashes = digest, []
-        if self._waiting and self._waiting[0].seq == self._seq:
-            head = self._waiting.pop(0)
-            if head.digest != digest:
+        self._compare(self._waiting, digest, Flaw.SIGNED_OTHERWISE)
+        self._compare(self._marked, digest, Flaw.MARKED_OTHERWISE)
+
+    def _compare(self, heads: list[KnownHead], digest: bytes, flaw: Flaw) -> None:
+        """Whether the group that was just closed is the one that heads tell of."""
+        while heads and heads[0].seq == self._seq:
+            head = heads.pop(0)
+            if head.digest != digest and not self._broken:
                 self._broken = True
-                self._tell(Flaw.SIGNED_OTHERWISE, stream=self._stream or 0, seq=self._seq,
-                           at=self._at)  # fmt: skip
+                self._tell(flaw, stream=self._stream or 0, seq=self._seq, at=self._at)
 
     def _check(self, row: Row) -> None:
         if self._broken:
@@ -113,8 +122,9 @@ class Walk:
         if self._stream is None or self._broken:
             return
         self._close_group()
-        if self._waiting and not self._broken:
-            self._tell(Flaw.CUT, stream=self._stream, seq=self._seq + 1, at=self._at)
+        if (self._waiting or self._marked) and not self._broken:
+            flaw = Flaw.CUT if self._waiting else Flaw.END_CUT
+            self._tell(flaw, stream=self._stream, seq=self._seq + 1, at=self._at)
 
     def _note_uncovered(self, row: Row) -> None:
         """A record behind the last signed head of its chain."""

@@ -18,6 +18,7 @@ import msgspec
 from openehc.access.registry import Admission
 from openehc.access.serial_store import claim_serial
 from openehc.access.serials import Claim, SerialKey, claim_of
+from openehc.audit.mark_files import MarkFiles
 from openehc.cards.model import Act, BoundCard, CardAccount, CardState, Change, Resident
 from openehc.cards.sql import (
     ACCOUNT_BY_DOCUMENT,
@@ -122,8 +123,9 @@ class CardStore:
     """Loads and saves accounts; one instance per process."""
 
     def __init__(
-        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy
-    ) -> None:
+        self, database: Database, sealer: ProfileSealer, indexer: BlindIndexer, entropy: Entropy,
+        *, marks: MarkFiles | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._sealer = sealer
         self._indexer = indexer
@@ -132,7 +134,7 @@ class CardStore:
             database, ACCOUNT_BY_DOCUMENT, name="account by document", lanes=1
         )
         self._by_ehcid = BatchedRead(database, ACCOUNT_BY_EHCID, name="account by ehcid", lanes=1)
-        self.facts: Final = FactChains(database, entropy)
+        self.facts: Final = FactChains(database, entropy, marks)
         self._register = GroupCommit(
             database, REGISTER, name="register", lanes=1, shape=as_json, addition=self._fact_lane
         )

@@ -13,17 +13,25 @@ import asyncpg
 import msgspec
 
 from openehc.access.registry import Admission
-from openehc.audit.chain import Chain, Chains
+from openehc.audit.chain import Chain, Chains, unmarked
+from openehc.audit.mark_files import MarkFiles
 from openehc.audit.origin_store import Origin
 from openehc.audit.sources import ChainSource
 from openehc.audit.sources import Row as Named
 from openehc.cards.usage import FACT_COLUMNS
-from openehc.cards.usage_sql import FACTS_OF_DAY, MOVED_FACTS, SPAN_OF_FACTS, UNCHAINED_FACT
+from openehc.cards.usage_sql import (
+    FACTS_OF_DAY,
+    HASHES_OF_FACTS,
+    MOVED_FACTS,
+    SPAN_OF_FACTS,
+    UNCHAINED_FACT,
+)
 from openehc.kernel.clock import china_day
 from openehc.kernel.ids import Entropy
 from openehc.storage.pool import Database
 from openehc.storage.rows import Row
 
+_TABLE: Final = "usage_facts"
 _encode: Final = msgspec.json.Encoder().encode
 _NAMES: Final = tuple(FACT_COLUMNS)
 _WAY: Final = _NAMES.index("way_id")
@@ -33,9 +41,12 @@ _SIZE: Final = len(_NAMES)
 class FactChains:
     """The chains of one process's facts; `ways` are kept as their hashes cover them."""
 
-    def __init__(self, database: Database, entropy: Entropy) -> None:
+    def __init__(
+        self, database: Database, entropy: Entropy, marks: MarkFiles | None = None
+    ) -> None:
         self._origin: Final = Origin(database)
-        self._chains: Final = Chains(entropy, self._origin)
+        mark = marks.of(_TABLE, self._origin) if marks else unmarked
+        self._chains: Final = Chains(entropy, self._origin, mark)
         self._ways: Final[dict[int, bytes]] = {}
 
     async def know_way(self, way: int, admission: Admission) -> None:
@@ -103,7 +114,7 @@ def _content(row: Named) -> bytes:
 
 
 FACTS: Final = ChainSource(
-    "usage_facts", moved=MOVED_FACTS, of_day=FACTS_OF_DAY, span=SPAN_OF_FACTS,
+    _TABLE, moved=MOVED_FACTS, of_day=FACTS_OF_DAY, hashes=HASHES_OF_FACTS, span=SPAN_OF_FACTS,
     content=_content, unchained=UNCHAINED_FACT,
 )  # fmt: skip
 """Who saw whose data at the door for machines."""

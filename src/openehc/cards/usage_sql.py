@@ -60,6 +60,14 @@ select f.stream, f.seq, f.place, f.hash, f.day, f.at, f.kind, f.result, f.ehcid,
  order by f.stream, f.seq, f.place
 """
 
+HASHES_OF_FACTS: Final = """
+select hash from usage_facts
+ where stream = $1 and seq = $2
+   and day between date '1970-01-01' + ($1::bigint >> 44)::int - 2
+               and date '1970-01-01' + ($1::bigint >> 44)::int + 2
+ order by place
+"""
+
 SPAN_OF_FACTS: Final = "select min(stream) as first, max(stream) as last from usage_facts"
 
 UNCHAINED_FACT: Final = """

@@ -16,7 +16,6 @@ from openehc.audit.findings import Report
 from openehc.audit.model import Actor, ActorKind
 from openehc.audit.record_store import AuditRecord, RecordQuery, RecordStore
 from openehc.audit.search_trail import SearchTrail
-from openehc.audit.trail import AuditTrail
 from openehc.audit.verify_store import VerifyStore
 from openehc.audit.verify_trail import Scope, VerifyTrail
 from openehc.cli.keys_input import (
@@ -28,10 +27,9 @@ from openehc.cli.keys_input import (
 )
 from openehc.crypto.sm2 import KeyMalformed, Sm2PrivateKey, Sm2PublicKey
 from openehc.kernel.clock import CHINA, SystemClock
-from openehc.kernel.ids import SystemEntropy
 from openehc.storage.listing import Listing
 from openehc.storage.pool import Database
-from openehc.wiring.audit_key import SOURCES, keys_with_audit_key
+from openehc.wiring.audit_key import MARKS_FOLDER, SOURCES, keys_with_audit_key, trail_beside
 from openehc.wiring.rotation_database import database_beside
 from openehc.wiring.settings import Settings
 
@@ -75,20 +73,29 @@ def audit() -> None:
     "--copy", type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="The copy of the checkpoints; the one of node.toml when absent.",
 )  # fmt: skip
+@click.option(
+    "--marks", "folders", multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder of marks; repeat it for several nodes. The node's own when absent.",
+)  # fmt: skip
+@click.option("--without-marks", "marks", flag_value="none", help="Compare with no marks.")
 @click.option("--since", type=day_type, help="Only chains that were opened on this day or later.")
-def verify(
-    data: Path, dsn: str | None, keys: tuple[Path, ...], copy: Path | None, since: datetime | None
-) -> None:
-    """Check every chain, every checkpoint and its copy; exit code 1 when something is wrong."""
+def verify(  # noqa: PLR0913 (its options)
+    *, data: Path, dsn: str | None, keys: tuple[Path, ...], copy: Path | None,
+    folders: tuple[Path, ...], marks: str | None, since: datetime | None,
+) -> None:  # fmt: skip
+    """Check chains, checkpoints and what lies beside the database; exit code 1 when it is wrong."""
     with told_in_one_line():
         settings = settings_of(data, dsn=dsn)
         trusted = [_public_in(file) for file in keys] or [_own_key(settings).public.raw]
         known = copy or settings.checkpoint_file
+        beside = () if marks else folders or (settings.data / MARKS_FOLDER,)
         scope = Scope(since=since.date() if since else None)
 
         async def work(database: Database) -> Report:
             file = known if known and known.exists() else None
-            return await VerifyTrail(VerifyStore(database), SOURCES, trusted, file)(scope)
+            check = VerifyTrail(VerifyStore(database), SOURCES, trusted, file, beside)
+            return await check(scope)
 
         report = _with_database(settings, work)
     for line in told(report):
@@ -101,6 +108,7 @@ def told(report: Report) -> list[str]:
     """What a report says, line by line."""
     counted = ", ".join(f"{number} in {table}" for table, number in report.records.items())
     lines = [f"records: {counted}; chains: {report.chains}; checkpoints: {report.checkpoints}"]
+    lines += [f"cannot be read as marks: {file}" for file in report.unreadable]
     lines += [f"WRONG: {finding}" for finding in report.findings]
     if report.covered_until is None:
         lines.append("No checkpoint covers them yet.")
@@ -110,8 +118,18 @@ def told(report: Report) -> list[str]:
             f"Everything until {moment} is covered by checkpoints; {report.uncovered} later"
             " records are not yet."
         )
+    lines.append(_marks_told(report.marks))
     lines.append("Sound." if report.sound else f"NOT SOUND: first {report.findings[0]}")
     return lines
+
+
+def _marks_told(count: int) -> str:
+    if count:
+        return f"They were compared with {count} marks outside the database."
+    return (
+        "There are no marks outside the database: nobody could tell if the last records, or"
+        " checkpoints without a copy, were cut off."
+    )
 
 
 @audit.command()
@@ -127,7 +145,7 @@ def search(data: Path, dsn: str | None, most: int, **filters: Any) -> None:  # n
         newest = Listing(order="at", direction="desc", limit=most, offset=0)
 
         async def work(database: Database) -> list[AuditRecord]:
-            find = SearchTrail(RecordStore(database), AuditTrail(database, SystemEntropy()))
+            find = SearchTrail(RecordStore(database), trail_beside(settings, database))
             page = await find(query, listing=newest, actor=_actor(), now=SystemClock().now())
             return page.records
 
@@ -152,7 +170,7 @@ def export(data: Path, dsn: str | None, kind: str, output: BinaryIO, **filters: 
         query = _query(filters)
 
         async def work(database: Database) -> None:
-            take_out = ExportTrail(RecordStore(database), AuditTrail(database, SystemEntropy()))
+            take_out = ExportTrail(RecordStore(database), trail_beside(settings, database))
             parts = await take_out(
                 query, ExportFormat(kind), actor=_actor(), now=SystemClock().now()
             )

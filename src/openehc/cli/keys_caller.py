@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 import click
 
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
-from openehc.audit.trail import AuditTrail
 from openehc.cli.keys_input import (
     confirm,
     data_option,
@@ -26,11 +25,11 @@ from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.remote.calls import Call
 from openehc.crypto.remote.handshake import fingerprint
 from openehc.kernel.clock import CHINA, SystemClock
-from openehc.kernel.ids import SystemEntropy
 from openehc.proxy.model import ALL_CALLS, Caller
 from openehc.proxy.rules import fit_calls, fit_name, fit_networks
 from openehc.proxy.store import ProxyStore, revoke_caller, save_caller
 from openehc.storage.pool import Database
+from openehc.wiring.audit_key import trail_beside
 from openehc.wiring.crypto_backend import CALLER_KEY, PROXY_KEY, public_key
 from openehc.wiring.proxy_keys import new_key, public_half
 from openehc.wiring.rotation_database import database_beside
@@ -97,6 +96,7 @@ def show_proxy(data: Path) -> None:
 def allow(*, name: str, key: str, data: Path, dsn: str | None, calls: str, networks: str) -> None:
     """Let a caller in, or change what it may; PUBLIC_KEY is what `ehc keys caller new` printed."""
     with told_in_one_line():
+        settings = settings_of(data, dsn=dsn)
         entry = Caller(
             name=fit_name(name),
             key=public_key(key.strip()),
@@ -111,10 +111,10 @@ def allow(*, name: str, key: str, data: Path, dsn: str | None, calls: str, netwo
         )  # fmt: skip
 
         async def work(database: Database) -> None:
-            async with AuditTrail(database, SystemEntropy()).act(event) as act:
+            async with trail_beside(settings, database).act(event) as act:
                 await save_caller(act.connection, entry)
 
-        with_database(settings_of(data, dsn=dsn), work)
+        with_database(settings, work)
     click.echo(f"{name} may call {', '.join(sorted(entry.calls))}. The proxy knows at once.")
 
 
@@ -142,18 +142,18 @@ def list_callers(data: Path, dsn: str | None) -> None:
 @dsn_option
 def revoke(name: str, data: Path, dsn: str | None) -> None:
     """Let a caller in no longer: its open sessions end at once."""
-
-    async def work(database: Database) -> bool:
-        async with AuditTrail(database, SystemEntropy()).act(
-            _event("crypto-caller.revoke", name, None)
-        ) as act:
-            done = await revoke_caller(act.connection, name, now=SystemClock().now())
-            if not done:
-                act.tell(result="unknown")
-            return done
-
     with told_in_one_line():
-        done = with_database(settings_of(data, dsn=dsn), work)
+        settings = settings_of(data, dsn=dsn)
+        event = _event("crypto-caller.revoke", name, None)
+
+        async def work(database: Database) -> bool:
+            async with trail_beside(settings, database).act(event) as act:
+                done = await revoke_caller(act.connection, name, now=SystemClock().now())
+                if not done:
+                    act.tell(result="unknown")
+                return done
+
+        done = with_database(settings, work)
     if not done:
         raise click.ClickException(f"nobody of the name {name} may call: ehc keys caller list")
     click.echo(f"{name} may call no longer.")

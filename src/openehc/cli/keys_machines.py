@@ -12,11 +12,9 @@ from typing import Final
 import click
 
 from openehc.audit.model import AuditEvent, Category
-from openehc.audit.trail import AuditTrail
 from openehc.cli.keys_caller import operator, with_database
 from openehc.cli.keys_input import data_option, dsn_option, settings_of, told_in_one_line
 from openehc.kernel.clock import SystemClock
-from openehc.kernel.ids import SystemEntropy
 from openehc.proxy.store import (
     ProxyStore,
     WorkerReport,
@@ -25,6 +23,7 @@ from openehc.proxy.store import (
     wanted_machines,
 )
 from openehc.storage.pool import Database
+from openehc.wiring.audit_key import trail_beside
 from openehc.wiring.crypto_backend import machine_address
 from openehc.wiring.crypto_machines import IN_SERVICE
 from openehc.wiring.settings import Settings
@@ -115,7 +114,7 @@ def _changed(
             at=SystemClock().now(), object_kind="crypto-machine", object_ref=f"{host}:{port}",
         )  # fmt: skip
         write = want_machine if wanted == "in" else unwant_machine
-        async with AuditTrail(database, SystemEntropy()).act(event) as act:
+        async with trail_beside(settings, database).act(event) as act:
             await write(act.connection, host, port=port)
         store = ProxyStore(database)
         return await _followed(store, since=await store.now(), wait=wait)

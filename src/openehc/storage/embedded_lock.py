@@ -4,11 +4,11 @@ It keeps programs apart, not threads, and says nothing about PostgreSQL itself.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Final, Self
 
 from openehc.storage.embedded_places import EmbeddedStartFailed
+from openehc.storage.file_lock import lock
 
 _NAME: Final = "in-use.lock"
 
@@ -26,7 +26,7 @@ class FolderLock:
         """The lock of `folder`. Raises EmbeddedStartFailed when another holds it."""
         descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _lock(descriptor)
+            lock(descriptor)
         except OSError:
             os.close(descriptor)
             raise EmbeddedStartFailed(
@@ -37,14 +37,3 @@ class FolderLock:
     def release(self) -> None:
         """Let the next program in."""
         os.close(self._descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 (there only)
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 (not on Windows)
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

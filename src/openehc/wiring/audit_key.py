@@ -1,4 +1,4 @@
-"""The key that signs checkpoints of the audit records: made, found, handed to its user."""
+"""The key that signs checkpoints of the audit records, and the marks beside the database."""
 
 import logging
 from collections.abc import Mapping
@@ -7,8 +7,11 @@ from typing import Final
 
 from openehc.audit.checkpoint import KEY_NAME, SECRET_SIZE, signing_key
 from openehc.audit.checkpoint_store import CheckpointStore
+from openehc.audit.fold_marks import FoldMarks
+from openehc.audit.mark_files import MarkFiles
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.sources import RECORDS
+from openehc.audit.trail import AuditTrail
 from openehc.cards.usage_chain_store import FACTS
 from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.keyfile_changing import change_key_file
@@ -20,6 +23,9 @@ from openehc.wiring.settings import Settings
 
 SOURCES: Final = (RECORDS, FACTS)
 """Every table that holds chains."""
+
+MARKS_FOLDER: Final = "marks"
+"""Where, in the data folder, processes note how far their chains are."""
 
 _log: Final = logging.getLogger("openehc.audit")
 
@@ -42,13 +48,25 @@ def keys_with_audit_key(path: Path, passphrase: str) -> NodeKeys:
     return changed.after
 
 
+def marks_of(settings: Settings) -> MarkFiles:
+    """What a process that writes chains notes in the node's data folder."""
+    return MarkFiles(settings.data / MARKS_FOLDER)
+
+
+def trail_beside(settings: Settings, database: Database) -> AuditTrail:
+    """What a command that runs beside the node writes its records with."""
+    return AuditTrail(database, SystemEntropy(), marks_of(settings))
+
+
 def checkpoints_of(
-    settings: Settings, local: Mapping[str, bytes], database: Database, clock: Clock
-) -> SignCheckpoints | None:
-    """The use case that signs; None when the key file holds no audit key."""
+    settings: Settings, local: Mapping[str, bytes], database: Database, clock: Clock,
+    marks: MarkFiles,
+) -> SignCheckpoints | None:  # fmt: skip
+    """The use case that signs and folds marks; None when the key file holds no audit key."""
     secret = local.get(KEY_NAME)
     if secret is None:
         _log.warning("the key file holds no audit key: checkpoints are not signed")
         return None
-    key = signing_key(secret)
-    return SignCheckpoints(CheckpointStore(database, SOURCES), key, clock, settings.checkpoint_file)
+    key, store = signing_key(secret), CheckpointStore(database, SOURCES)
+    fold = FoldMarks(marks, store, key.public.raw)
+    return SignCheckpoints(store, key, clock, settings.checkpoint_file, fold)

@@ -31,6 +31,7 @@ from openehc.people.record_denial import RecordDenial
 from openehc.people.use_cases import People
 from openehc.storage.pool import Database
 from openehc.wiring.access_desk import access_routers, build_access_desk, exit_kinds
+from openehc.wiring.audit_key import MARKS_FOLDER
 from openehc.wiring.console_audit import audit_routers, audit_use, usage_use
 from openehc.wiring.people import PeopleParts, build_people
 from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
@@ -123,7 +124,10 @@ def build_console(
     people = build_people(people_parts(parts), approval_kinds=kinds)
     use = ConsoleUse(
         people=people, residents=residents, access=desk,
-        audit=audit_use(parts.database, parts.trail, parts.clock, parts.local),
+        audit=audit_use(
+            parts.database, parts.trail, parts.clock, parts.local,
+            parts.settings.data / MARKS_FOLDER,
+        ),
         usage=usage_use(parts.database, parts.trail, parts.clock),
     )  # fmt: skip
     app = build_api(sessions=people.sessions, routers=[*describe(use), parts.public.router()])

@@ -1,6 +1,7 @@
 """The console's use cases and routes about audit records and card use, for one worker."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from fastapi import APIRouter
 
@@ -22,15 +23,19 @@ from openehc.wiring.audit_key import SOURCES
 
 
 def audit_use(
-    database: Database, trail: AuditTrail, clock: Clock, local: Mapping[str, bytes]
+    database: Database, trail: AuditTrail, clock: Clock, local: Mapping[str, bytes], marks: Path
 ) -> AuditUse:
-    """Looking at records; `local` holds the node's own secrets, of which one signs checkpoints."""
+    """Looking at records; `local` holds the node's own secrets, of which one signs checkpoints.
+
+    `marks` is the folder in which this node notes how far its chains are.
+    """
     secret = local.get(KEY_NAME)
     keys = [signing_key(secret).public.raw] if secret else []
     store = RecordStore(database)
     return AuditUse(
         SearchTrail(store, trail), ExportTrail(store, trail),
-        VerifyTrail(VerifyStore(database), SOURCES, keys), CheckpointStore(database, SOURCES),
+        VerifyTrail(VerifyStore(database), SOURCES, keys, marks=[marks]),
+        CheckpointStore(database, SOURCES),
         trail, clock,
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from openehc.people.session_store import SessionStore
 from openehc.people.user_store import UserFilter, UserStore
 from openehc.storage.listing import Listing
 from openehc.storage.pool import Database
+from openehc.wiring.audit_key import trail_beside
 from openehc.wiring.people import turns_of
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
@@ -83,11 +84,11 @@ class FirstPeople:
         return (await self.users.listed(UserFilter(), listing))[0]
 
 
-def first_people(database: Database, keys: KeyRing, clock: Clock) -> FirstPeople:
+def first_people(database: Database, keys: KeyRing, clock: Clock, trail: AuditTrail) -> FirstPeople:
     """The use cases over a database."""
     entropy = SystemEntropy()
     users, vault = UserStore(database, keys.sealer, entropy), PasswordVault()
-    trail, sealing = AuditTrail(database, entropy), turns_of(keys)
+    sealing = turns_of(keys)
     return FirstPeople(
         users, vault, MakeUser(users, vault, trail, entropy, sealing),
         ResetUser(users, SessionStore(database), vault, trail, entropy, sealing), clock,
@@ -105,7 +106,8 @@ def with_people(settings: Settings, passphrase: str, dsn: str, work: Work[Result
         database = await Database.connect(dsn, size=2, name="openehc people")
         ring = KeyRing(read, read(), database, SystemEntropy())
         try:
-            return await work(first_people(database, ring, SystemClock()))
+            trail = trail_beside(settings, database)
+            return await work(first_people(database, ring, SystemClock(), trail))
         finally:
             await ring.leave()
             await database.close()

@@ -19,6 +19,7 @@ from openehc.access.serials import InFlight
 from openehc.access.store import CHANNEL, AccessStore, changed_rows
 from openehc.access.traffic import Traffic
 from openehc.access.traffic_store import TrafficStore
+from openehc.audit.mark_files import MarkFiles
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.cards.change_card import ChangeCard
@@ -53,7 +54,7 @@ from openehc.proxy.store import ProxyStore
 from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.pool import Database
-from openehc.wiring.audit_key import checkpoints_of
+from openehc.wiring.audit_key import checkpoints_of, marks_of
 from openehc.wiring.console import Console, ConsoleParts
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
@@ -97,6 +98,7 @@ class Node:
     public_list: PublicListPage
     console: Console
     trail: AuditTrail
+    marks: MarkFiles
     checkpoints: SignCheckpoints | None
     traffic: Traffic
     request_log: RequestLog
@@ -119,6 +121,7 @@ class Node:
         await self.trail.close()
         if self.checkpoints:
             await self.checkpoints.told()
+        self.marks.close()
         await self.keys.leave()
         await self.database.close()
         await close_module(self.module)
@@ -156,6 +159,7 @@ class _Base:
     access: AccessStore
     cards: CardStore
     codes: CodeStore
+    marks: MarkFiles
     module: CryptoModule
     keys: KeyRing
     local: Mapping[str, bytes]
@@ -206,7 +210,8 @@ async def _base(
     entropy = SystemEntropy()
     database = await Database.connect(dsn, size=POOL_SIZE, name="openehc")
     ring = KeyRing(lambda: open_key_file(settings.key_file, passphrase), keys, database, entropy)
-    cards = RotatingCardStore(database, ring, entropy)
+    marks = marks_of(settings)
+    cards = RotatingCardStore(database, ring, entropy, marks=marks)
     return _Base(
         settings=settings,
         dsn=dsn,
@@ -217,6 +222,7 @@ async def _base(
         access=AccessStore(database, ring.sealer, entropy),
         cards=cards,
         codes=CodeStore(database, cards),
+        marks=marks,
         module=module or open_module(settings.crypto, keys.module, local=keys.local),
         keys=ring,
         local=keys.local,
@@ -234,7 +240,7 @@ def _assemble(base: _Base) -> Node:
     )  # fmt: skip
     change = ChangeCard(base.cards, base.entropy)
     spec, request_log, public = load(), RequestLog(), _public(base)
-    trail = AuditTrail(base.database, base.entropy)
+    trail = AuditTrail(base.database, base.entropy, base.marks)
     pipeline = Pipeline(
         spec=spec,
         registry=base.registry,
@@ -259,7 +265,8 @@ def _assemble(base: _Base) -> Node:
         public_list=PublicListPage(public),
         console=Console(_console_parts(base, trail, public)),
         trail=trail,
-        checkpoints=checkpoints_of(settings, base.local, base.database, clock),
+        marks=base.marks,
+        checkpoints=checkpoints_of(settings, base.local, base.database, clock, base.marks),
         request_log=request_log,
         listener=_listener(base),
         keys=base.keys,

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from openehc.audit.mark_files import MarkFiles
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
@@ -33,7 +34,7 @@ from openehc.proxy.sessions import Sessions
 from openehc.proxy.store import ProxyStore
 from openehc.proxy.telling import TroubleLines
 from openehc.storage.pool import Database
-from openehc.wiring.audit_key import checkpoints_of
+from openehc.wiring.audit_key import checkpoints_of, marks_of
 from openehc.wiring.crypto_backend import PROXY_KEY, close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.settings import Settings, WrongSettings
@@ -56,6 +57,7 @@ class ProxyNode:
     recorder: RecordCalls
     refusals: RecordRefusals
     trail: AuditTrail
+    marks: MarkFiles
     checkpoints: SignCheckpoints | None
     owns_module: bool
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
@@ -81,6 +83,7 @@ class ProxyNode:
         await self.trail.close()
         if self.checkpoints:
             await self.checkpoints.told()
+        self.marks.close()
         await self.database.close()
         if self.owns_module:
             await close_module(self.module)
@@ -116,7 +119,8 @@ def _assemble(
     allow_list, sessions, entropy, trouble = (
         AllowList(), Sessions(), SystemEntropy(), TroubleLines(),
     )  # fmt: skip
-    trail = AuditTrail(database, entropy)
+    marks = marks_of(settings)
+    trail = AuditTrail(database, entropy, marks)
     recorder, refusals = RecordCalls(trail), RecordRefusals(trail, clock, trouble)
     watch = CryptoWatch(
         dsn, ProxyStore(database), MachineRoll(module, settings.crypto.machines),
@@ -138,7 +142,7 @@ def _assemble(
     return ProxyNode(
         door=door, allow_list=allow_list, sessions=sessions, module=module, database=database,
         watch=watch, recorder=recorder, refusals=refusals, trail=trail, owns_module=True,
-        checkpoints=checkpoints_of(settings, keys.local, database, clock),
+        marks=marks, checkpoints=checkpoints_of(settings, keys.local, database, clock, marks),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from openehc.access.serials import Claim, SerialKey
+from openehc.audit.mark_files import MarkFiles
 from openehc.cards.model import BoundCard, CardAccount, Change
 from openehc.cards.sql import INSERT_DOCUMENT, REGISTER, RELEASE_DOCUMENT
 from openehc.cards.store import AccountChange, CardStore, NewAccount, Saved, Written
@@ -30,8 +31,11 @@ class _TakenError(Exception):
 class RotatingCardStore(CardStore):
     """`CardStore` under the keys of a `KeyRing`."""
 
-    def __init__(self, database: Database, ring: KeyRing, entropy: Entropy) -> None:
-        super().__init__(database, ring.sealer, ring.indexer, entropy)
+    def __init__(
+        self, database: Database, ring: KeyRing, entropy: Entropy, *,
+        marks: MarkFiles | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(database, ring.sealer, ring.indexer, entropy, marks=marks)
         self._ring = ring
 
     async def by_document(self, *, id_type: str, id_no: str) -> CardAccount | None:
