@@ -14,6 +14,8 @@ import pytest
 from openehc.audit.checkpoint import Checkpoint, signing_key
 from openehc.audit.checkpoint_store import CheckpointStore
 from openehc.audit.findings import Report
+from openehc.audit.fold_marks import FoldMarks
+from openehc.audit.mark_files import MarkFiles
 from openehc.audit.model import Actor, ActorKind, AuditEvent, Category
 from openehc.audit.sign_checkpoints import SignCheckpoints
 from openehc.audit.trail import AuditTrail
@@ -37,17 +39,26 @@ EVENT: Final = AuditEvent(
 
 @dataclass(slots=True)
 class TrailOfNode:
-    """What one node does about its audit records."""
+    """What one node does about its audit records; `folder` is where it notes its marks."""
 
     database: Database
     key: Sm2PrivateKey = KEY
     seed: bytes = b"node"
     copy: Path | None = None
+    folder: Path | None = None
     clock: SetClock = field(default_factory=lambda: SetClock(MORNING))
     trail: AuditTrail = field(init=False)
+    files: MarkFiles | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.trail = AuditTrail(self.database, CountedEntropy(self.seed))
+        self.files = MarkFiles(self.folder) if self.folder else None
+        self.trail = AuditTrail(self.database, CountedEntropy(self.seed), self.files)
+
+    async def stop(self) -> None:
+        """As a process ends, orderly or not: without a last checkpoint."""
+        await self.trail.close()
+        if self.files:
+            self.files.close()
 
     async def record(self, *references: str) -> None:
         """One event after the other, a second apart, each in a group of its own."""
@@ -59,7 +70,8 @@ class TrailOfNode:
     async def sign(self, key: Sm2PrivateKey | None = None) -> Checkpoint | None:
         """A checkpoint of what moved."""
         store = CheckpointStore(self.database, SOURCES)
-        return await SignCheckpoints(store, key or self.key, self.clock, self.copy)()
+        fold = FoldMarks(self.files, store, self.key.public.raw) if self.files else None
+        return await SignCheckpoints(store, key or self.key, self.clock, self.copy, fold)()
 
     async def check(
         self,
@@ -69,7 +81,8 @@ class TrailOfNode:
     ) -> Report:
         """What `ehc audit verify` finds."""
         trusted = [self.key.public.raw] if keys is None else keys
-        return await VerifyTrail(VerifyStore(self.database), SOURCES, trusted, self.copy)(scope)
+        store, marks = VerifyStore(self.database), [self.folder] if self.folder else []
+        return await VerifyTrail(store, SOURCES, trusted, self.copy, marks)(scope)
 
     async def hours_later(self, hours: float) -> None:
         """Time passes."""

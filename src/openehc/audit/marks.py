@@ -23,7 +23,7 @@ from openehc.audit.chain import Head
 SUFFIX: Final = ".marks"
 SLOT_SIZE: Final = 64
 PLACE_SIZE: Final = 2 * SLOT_SIZE
-CHECKPOINTS: Final = "audit_checkpoints"
+CHECKPOINTS: Final = "checkpoints"
 """The checkpoints are a chain as well: chain 0, their numbers and hashes."""
 
 _MAGIC: Final = b"openehc marks 1\n"
@@ -66,8 +66,11 @@ class NoMarks(ValueError):
 
 
 def source_name(source: str) -> bytes:
-    """A table's name as slots hold it."""
-    return source.encode("ascii").ljust(_NAME_SIZE, b"\0")
+    """A table's name as slots hold it. Raises ValueError for one that is too long."""
+    name = source.encode("ascii")
+    if len(name) > _NAME_SIZE:
+        raise ValueError(f"{source}: at most {_NAME_SIZE} characters")
+    return name.ljust(_NAME_SIZE, b"\0")
 
 
 def header(origin: bytes) -> bytes:

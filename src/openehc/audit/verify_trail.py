@@ -16,11 +16,12 @@ from openehc.audit.chain import day_of_stream
 from openehc.audit.checkpoint import NO_CHECKPOINT, Checkpoint, from_line, is_genuine
 from openehc.audit.findings import Finding, Flaw, Report
 from openehc.audit.known_marks import KnownMarks, known_marks
-from openehc.audit.marks import CHECKPOINTS, read_marks
+from openehc.audit.marks import read_marks
 from openehc.audit.sources import ChainSource
 from openehc.audit.verify_store import Snapshot, VerifyStore
 from openehc.audit.walk import Walk
 
+CHECKPOINTS: Final = "audit_checkpoints"
 MOST_FINDINGS: Final = 100
 _ONE_DAY: Final = timedelta(days=1)
 
