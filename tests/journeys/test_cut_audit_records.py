@@ -64,9 +64,9 @@ async def _cut(demo: Processes) -> list[str]:
         async with connection.transaction():
             await connection.execute("set local session_replication_role = replica")
             for table, newest in (("audit_records", NEWEST_ACT), ("usage_facts", NEWEST_FACT)):
-                row = await connection.fetchrow(newest)
-                await connection.execute(CUT.format(table=table), *row)
-                named.append(f"WRONG: {table}, stream {row['stream']}, seq {row['seq']}")
+                [(stream, seq), *_] = await connection.fetch(newest)
+                await connection.execute(CUT.format(table=table), stream, seq)
+                named.append(f"WRONG: {table}, stream {stream}, seq {seq}")
         return named
     finally:
         await connection.close()
