@@ -36,8 +36,17 @@ MOST_CHAINS: Final = 256
 """With more chains a new file is begun: 32 KiB are the most that one file takes."""
 
 _FOLDER_MODE: Final = 0o700
+_CLOSED: Final = -1
 _CHECKPOINTS: Final = source_name(CHECKPOINTS)
 _log: Final = logging.getLogger("openehc.audit")
+
+
+def _write_there(descriptor: int, content: bytes, offset: int) -> int:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.write(descriptor, content)
+
+
+_write_at: Final = getattr(os, "pwrite", _write_there)  # Windows has none
 
 
 class MarkFiles:
@@ -48,10 +57,11 @@ class MarkFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder: Final = folder
-        self._descriptor: int | None = None
+        self._descriptor = _CLOSED
         self._places: dict[tuple[bytes, int], int] = {}
         self._signed: Head | None = None
         self._ill = False
+        self._told = False
 
     def of(self, source: str, origin: KnownOrigin) -> Callable[[Head], None]:
         """What notes how far a chain of this table is; never raises."""
@@ -66,7 +76,7 @@ class MarkFiles:
 
     async def on_disk(self) -> bool:
         """Whether what was noted outlives a loss of power from now on. Raises OSError."""
-        if self._descriptor is None:
+        if self._descriptor == _CLOSED:
             return False
         await asyncio.to_thread(_sync, os.dup(self._descriptor))
         return True
@@ -77,9 +87,9 @@ class MarkFiles:
 
     def close(self) -> None:
         """Give the file up: others remove it when a checkpoint covers it."""
-        if self._descriptor is not None:
+        if self._descriptor != _CLOSED:
             os.close(self._descriptor)
-        self._descriptor = None
+        self._descriptor = _CLOSED
         self._places.clear()
 
     def _note(self, source: bytes, origin: KnownOrigin, head: Head) -> None:
@@ -97,20 +107,21 @@ class MarkFiles:
         """A place for a chain that has none yet, in a new file where need be."""
         if len(self._places) >= MOST_CHAINS:
             self.close()
-        if self._descriptor is None:
+        if self._descriptor == _CLOSED:
             self._descriptor = _new_file(self.folder)
             _write_at(self._descriptor, header(origin), 0)
+            self._told = False
             if self._signed and source != _CHECKPOINTS:
                 self._note(_CHECKPOINTS, _Known(origin), self._signed)
         return self._places.setdefault((source, stream), len(self._places))
 
     def _fall_ill(self, failure: OSError) -> None:
-        if not self._ill:
+        if not self._told:
             _log.error(
                 "no marks of audit chains in %s: %s; until this ends, a check cannot tell"
                 " whether records behind the last checkpoint were cut off", self.folder, failure,
             )  # fmt: skip
-        self._ill = True
+        self._ill = self._told = True
         self.close()
 
 
@@ -182,13 +193,3 @@ def _give_to_owner_of(folder: Path, name: str) -> None:
     if hasattr(os, "chown") and os.geteuid() == 0:
         owner = folder.stat()
         os.chown(name, owner.st_uid, owner.st_gid)
-
-
-def _write_at(descriptor: int | None, content: bytes, offset: int) -> None:
-    if descriptor is None:
-        raise OSError("the file of marks was given up")
-    if hasattr(os, "pwrite"):
-        os.pwrite(descriptor, content, offset)
-    else:  # Windows
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        os.write(descriptor, content)
