@@ -25,7 +25,7 @@ async def test_the_marks_of_a_process_that_is_gone_stay_until_a_checkpoint_cover
     assert (await later.check()).sound
 
 
-async def test_what_was_cut_off_before_a_checkpoint_staysmarked(
+async def test_what_was_cut_off_before_a_checkpoint_stays_marked(
     marking: TrailOfNode, start_marking: StartMarking
 ) -> None:
     await marking.record("1", "2")
@@ -40,7 +40,7 @@ async def test_what_was_cut_off_before_a_checkpoint_staysmarked(
     assert where((await later.check()).findings) == [("end cut", "audit_records", 2)]
 
 
-async def test_a_chain_that_was_rewritten_before_a_checkpoint_staysmarked(
+async def test_a_chain_that_was_rewritten_before_a_checkpoint_stays_marked(
     marking: TrailOfNode, start_marking: StartMarking
 ) -> None:
     await marking.record("1", "2")

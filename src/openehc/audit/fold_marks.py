@@ -30,10 +30,16 @@ class FoldMarks:
     _strange: set[Path] = field(default_factory=set)
 
     async def __call__(self, made: Checkpoint | None) -> None:
-        """One round, behind the checkpoint that was `made` just now. Raises PlatformError, OSError.
+        """One round, behind the checkpoint that was `made` just now. Raises PlatformError.
 
-        A file that cannot be removed stays, which does no harm.
+        A file that cannot be removed stays, which does no harm, and is logged.
         """
+        try:
+            await self._fold(made)
+        except OSError as failure:
+            _log.error("marks of audit chains: %s", failure)
+
+    async def _fold(self, made: Checkpoint | None) -> None:
         self.own.try_again()
         # 1. the last checkpoint is genuine, and marked on disk
         last = made or await self.store.last()

@@ -87,7 +87,7 @@ class MarkFiles:
 
     def close(self) -> None:
         """Give the file up: others remove it when a checkpoint covers it."""
-        if self._descriptor != _CLOSED:
+        with suppress(OSError):  # whatever it is: nothing more is written there
             os.close(self._descriptor)
         self._descriptor = _CLOSED
         self._places.clear()
