@@ -1,7 +1,9 @@
 """Acts that the owner of the database cuts off before a checkpoint came: the node's marks tell."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -74,7 +76,9 @@ async def _cut(demo: Processes) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.requirement("G2-B-5.3-34")
-async def test_acts_cut_off_before_a_checkpoint_came_are_named(own_demo: Processes) -> None:
+async def test_acts_cut_off_before_a_checkpoint_came_are_named(
+    own_demo: Processes, tmp_path: Path
+) -> None:
     own_demo.stop()
     with (own_demo.data / "node.toml").open("a", encoding="utf-8") as settings:
         settings.write(NO_CHECKPOINT_YET)
@@ -82,9 +86,11 @@ async def test_acts_cut_off_before_a_checkpoint_came_are_named(own_demo: Process
     await _act(own_demo)
     await _killed_workers_replaced(own_demo)  # marks outlive the processes that wrote them
     before = _verify(own_demo)
+    taken_away = shutil.copytree(own_demo.data / "marks", tmp_path / "marks")
 
     named = await _cut(own_demo)
     cut, blind = _verify(own_demo), _verify(own_demo, "--without-marks")
+    elsewhere = _verify(own_demo, "--marks", str(taken_away))
 
     assert before.returncode == 0, before.stdout + before.stderr
     assert "marks outside the database" in before.stdout
@@ -92,3 +98,5 @@ async def test_acts_cut_off_before_a_checkpoint_came_are_named(own_demo: Process
     assert [line for line in named if line not in cut.stdout] == []
     assert "was committed, and it is not there" in cut.stdout
     assert blind.returncode == 0, blind.stdout  # the chains alone cannot tell
+    assert elsewhere.returncode == 1
+    assert [line for line in named if line not in elsewhere.stdout] == []

@@ -30,7 +30,7 @@ from openehc.audit.marks import (
     slot,
     source_name,
 )
-from openehc.storage.file_lock import lock
+from openehc.kernel.file_lock import lock
 
 MOST_CHAINS: Final = 256
 """With more chains a new file is begun: 32 KiB are the most that one file takes."""

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Final, Self
 
+from openehc.kernel.file_lock import lock
 from openehc.storage.embedded_places import EmbeddedStartFailed
-from openehc.storage.file_lock import lock
 
 _NAME: Final = "in-use.lock"
 
