@@ -33,6 +33,7 @@ from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.audit_key import keys_with_audit_key
 from openehc.wiring.proxy_keys import require_keys
+from openehc.wiring.request_logs import request_logs_kept
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.supervising import SocketEach, bind_sockets
 from openehc.wiring.tls import (
@@ -166,7 +167,8 @@ def run_workers(
     )
     announcer.start()
     try:
-        supervisor.run()
+        with request_logs_kept(settings):
+            supervisor.run()
     finally:
         for socket in sockets:
             socket.close()
