@@ -75,9 +75,15 @@ def database_of(settings: Settings) -> Iterator[str]:
 
 
 def _keep_alive(server: EmbeddedPostgres, ended: threading.Event) -> None:
-    """Start the embedded server again whenever it is gone; it recovers what it committed."""
+    """Start the embedded server again whenever it is gone; it recovers what it committed.
+
+    Its log is kept small meanwhile.
+    """
     while not ended.wait(WATCH_SECONDS):
-        if not server.alive():
+        if server.alive():
+            with suppress(OSError):  # tried again at the next look
+                server.keep_log_small()
+        else:
             _log.warning("the embedded database is gone; starting it again")
             try:
                 server.start()
