@@ -22,6 +22,7 @@ from openehc.audit.walk import Walk
 CHECKPOINTS: Final = "audit_checkpoints"
 MOST_FINDINGS: Final = 100
 _ONE_DAY: Final = timedelta(days=1)
+_BEFORE_ALL: Final = -(2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,8 @@ class _Check:
     async def _check_checkpoints(self) -> None:
         copies = _Copies(self.told.copy)
         known: Checkpoint | None = None
-        async for checkpoint in self.snapshot.checkpoints_after(await self._number_before()):
+        before = await self._number_before()
+        async for checkpoint in self.snapshot.checkpoints_after(before):
             self.report.checkpoints += 1
             self._check_order(checkpoint, known)
             self._check_genuine(checkpoint)
@@ -84,7 +86,7 @@ class _Check:
         lost = copies.next_after(known.number if known else 0)
         if lost is not None:
             self._tell_checkpoint(Flaw.CHECKPOINT_MISSING, lost.number, lost.at)
-        loose = await self.snapshot.loose_head()
+        loose = await self.snapshot.loose_head(before)
         if loose:
             self.report.findings.append(
                 Finding(flaw=Flaw.HEAD_ADDED, table=loose.source, stream=loose.stream,
@@ -94,7 +96,7 @@ class _Check:
     async def _number_before(self) -> int:
         since = self.scope.since
         if since is None:
-            return 0
+            return _BEFORE_ALL
         return await self.snapshot.number_before(_midnight(since))
 
     def _check_order(self, checkpoint: Checkpoint, known: Checkpoint | None) -> None:
