@@ -1,8 +1,12 @@
 """What is asked of records costs what the days asked for cost, however many there are."""
 
-from datetime import timedelta
+import asyncio
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
 
 from openehc.audit.checkpoint_store import CheckpointStore
@@ -11,6 +15,8 @@ from openehc.audit.sources import RECORDS, ChainSource
 from openehc.audit.verify_trail import Scope
 from openehc.cards.usage_sql import COUNTED, FACTS, NAMED
 from openehc.cards.usage_store import UsageQuery, _where
+from openehc.storage.migrations import MIGRATIONS, migrate, rollback_last
+from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from tests.support.audit import KEY, MORNING, TrailOfNode
 from tests.support.plans import planned, steps
@@ -83,3 +89,65 @@ async def test_a_check_of_the_last_days_reads_the_heads_of_these_days(
 
     assert Flaw.HEAD_ADDED in {one.flaw for one in everything.findings}
     assert later.sound
+
+
+BY_MOMENT: Final = """
+select c.relname from pg_index i join pg_class c on c.oid = i.indrelid
+  join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+ where c.relname ~ '^usage_facts_' and m.amname = 'btree' and a.attname = 'at' and i.indisvalid
+ order by c.relname
+"""
+DAYS: Final = """
+select inhrelid::regclass::text from pg_inherits where inhparent = 'usage_facts'::regclass
+ order by inhrelid::regclass::text
+"""
+FACT: Final = """
+insert into usage_facts (day, at, kind, result, institution_id, way_id, stream, seq, place, hash)
+values ($1, $1::date, 'verify', 'ok', 1, 1, 1, 1, 1, sha256('fact'))
+"""
+
+
+async def _days(database: Database) -> tuple[list[str], list[str]]:
+    """The days of facts, and those of them that have an index by the moment."""
+    return (
+        [row[0] for row in await database.fetch(DAYS)],
+        [row[0] for row in await database.fetch(BY_MOMENT)],
+    )
+
+
+async def test_each_new_day_can_be_read_by_the_moment(database: Database) -> None:
+    days, by_moment = await _days(database)
+
+    assert days
+    assert by_moment == days
+
+
+def _rows(dsn: str, statement: str) -> list[str]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return [row[0] for row in connection.execute(statement.encode()).fetchall()]
+
+
+def test_days_that_hold_facts_already_are_not_stopped_for_an_index(
+    empty_database_dsn: str, tmp_path: Path
+) -> None:
+    for file in MIGRATIONS.glob("*.sql"):
+        if file.name < "0020":
+            shutil.copy(file, tmp_path)
+    migrate(empty_database_dsn, folder=tmp_path)
+    asyncio.run(_two_days(empty_database_dsn))
+
+    migrate(empty_database_dsn)
+    now = _rows(empty_database_dsn, BY_MOMENT)
+    while (rollback_last(empty_database_dsn) or "0020_").partition("_")[0] != "0020":
+        pass
+    then = _rows(empty_database_dsn, BY_MOMENT)
+
+    assert (now, then) == (["usage_facts_20310302"], [])
+
+
+async def _two_days(dsn: str) -> None:
+    database = await Database.connect(dsn, size=1, name="test")
+    await ensure_day_partitions(database, ["usage_facts"], today=date(2031, 3, 2), ahead=0)
+    await database.execute(FACT, date(2031, 3, 1))
+    await database.close()
