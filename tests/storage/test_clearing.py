@@ -67,7 +67,8 @@ async def test_the_lock_goes_with_the_connection_that_held_it(filled: Database) 
     async with alone(filled, LOCK) as first:
         await filled.execute(
             "select pg_terminate_backend(pid) from pg_locks"
-            " where locktype = 'advisory' and objid = $1",
+            " where locktype = 'advisory' and objid = $1"
+            " and database = (select oid from pg_database where datname = current_database())",
             LOCK,
         )
         await until_told(lambda: _free(filled))
