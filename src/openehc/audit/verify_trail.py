@@ -86,7 +86,7 @@ class _Check:
         lost = copies.next_after(known.number if known else 0)
         if lost is not None:
             self._tell_checkpoint(Flaw.CHECKPOINT_MISSING, lost.number, lost.at)
-        loose = await self.snapshot.loose_head(before)
+        loose = await self.snapshot.loose_head(before if self.scope.since else _BEFORE_ALL)
         if loose:
             self.report.findings.append(
                 Finding(flaw=Flaw.HEAD_ADDED, table=loose.source, stream=loose.stream,
@@ -96,7 +96,7 @@ class _Check:
     async def _number_before(self) -> int:
         since = self.scope.since
         if since is None:
-            return _BEFORE_ALL
+            return 0
         return await self.snapshot.number_before(_midnight(since))
 
     def _check_order(self, checkpoint: Checkpoint, known: Checkpoint | None) -> None:
