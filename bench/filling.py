@@ -39,7 +39,8 @@ with made as materialized (
       from made cross join (select app_id from applications limit 1) a
            cross join (select term_id from terminals limit 1) t
 )
-insert into serial_numbers (serial, used_at) select serial, at from made
+insert into used_serials (lead, serial)
+select to_char(at, 'YYYYMMDDHH24MISS')::bigint, serial from made
 """
 
 
@@ -54,5 +55,5 @@ def fill(data: Path, *, residents: int) -> None:
         for first in range(1, residents + 1, AT_ONCE):
             last = min(first + AT_ONCE - 1, residents)
             connection.execute(_FILL, {"first": first, "last": last})
-        connection.execute("vacuum analyze cards, card_documents, card_history, serial_numbers")
+        connection.execute("vacuum analyze cards, card_documents, card_history, used_serials")
         connection.execute("checkpoint")

@@ -65,7 +65,7 @@ async def _missing(demo: Processes, answered: Answered) -> tuple[int, int]:
     try:
         kept = await connection.fetchval("select count(*) from cards where ehcid = any($1)", cards)
         used = await connection.fetchval(
-            "select count(*) from serial_numbers where serial = any($1)", serials
+            "select count(*) from used_serials where serial = any($1)", serials
         )
     finally:
         await connection.close()

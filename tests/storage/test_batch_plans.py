@@ -4,19 +4,16 @@ A worker plans such a statement once, while tables may be empty, and keeps the p
 they grow: a step that reads a table or an index whole is a cost that grows with the residents.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-import asyncpg
 import pytest
 
 from openehc.audit.sql import INSERT_RECORDS
 from openehc.cards.sql import ACCOUNT_BY_DOCUMENT, ACCOUNT_BY_EHCID, RECORD_USE, REGISTER
 from openehc.codes.sql import ISSUE, PRESENTED, VERIFIED
-from openehc.storage.batching import PLANNING
+from tests.support.plans import planned, steps
 from tests.support.postgres import FIRST_DAY
 
 STATEMENTS: Final = {
@@ -31,26 +28,6 @@ STATEMENTS: Final = {
 }
 _BY_KEY: Final = re.compile(r"[^<>]= ")
 """A condition of an index that asks for one value, not for a span of them."""
-
-
-def steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A step of a plan and all below it."""
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from steps(below)
-
-
-async def planned(dsn: str, statement: str, values: Sequence[str] | None = None) -> dict[str, Any]:
-    """The plan that a lane keeps, made for no values in particular, and used for these."""
-    connection = await asyncpg.connect(dsn, server_settings=dict(PLANNING))
-    try:
-        await connection.execute(f"prepare kept as {statement}")
-        given = values or ["null"] * len(set(re.findall(r"\$\d+", statement)))
-        text = await connection.fetchval(f"explain (format json) execute kept({', '.join(given)})")
-    finally:
-        await connection.close()
-    plan: dict[str, Any] = json.loads(text)[0]["Plan"]
-    return plan
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

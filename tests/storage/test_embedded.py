@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from openehc.storage.embedded_places import (
 )
 from openehc.storage.embedded_process import run_tool
 from openehc.storage.pool import Database
+from openehc.wiring.running import _keep_alive
+from tests.support.waiting import until
 
 SMALL = {"shared_buffers": "32MB", "fsync": "off"}
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="the server's own user exists under root")
@@ -314,3 +317,32 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(
     assert found.is_relative_to(open_folder / "state")
     run_tool(replace(places, binaries=found), "initdb", ["--version"])
     assert stat.S_IMODE(closed_folder.stat().st_mode) == 0o700
+
+
+def test_the_log_is_kept_small_while_the_server_writes_to_it(
+    private_postgres: EmbeddedPostgres,
+) -> None:
+    log, aside = private_postgres.log_path, private_postgres.log_path.with_suffix(".log.1")
+    ended = threading.Event()
+    watcher = threading.Thread(target=_keep_alive, args=(private_postgres, ended), daemon=True)
+    with log.open("ab") as file:
+        file.write(b"a line\n" * 1_600_000)
+
+    watcher.start()
+    asyncio.run(until(lambda: log.stat().st_size < 10_000))
+    _ask(private_postgres.dsn, "select pg_reload_conf()")
+    asyncio.run(until(lambda: b"reloading configuration" in log.read_bytes()))
+    ended.set()
+    watcher.join()
+
+    assert log.stat().st_size < 10_000
+    assert (aside.stat().st_size > 11_000_000, aside.stat().st_mode & 0o777) == (True, 0o600)
+
+
+def test_a_log_that_is_small_stays_where_it_is(private_postgres: EmbeddedPostgres) -> None:
+    before = private_postgres.log_path.read_bytes()
+
+    private_postgres.keep_log_small()
+
+    assert private_postgres.log_path.read_bytes().startswith(before)
+    assert not private_postgres.log_path.with_suffix(".log.1").exists()

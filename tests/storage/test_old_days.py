@@ -135,7 +135,7 @@ async def test_new_days_are_made_whatever_becomes_of_old_ones(
     ahead = china_day(SystemClock().now()) + timedelta(days=7)
     made = f"select to_regclass('usage_facts_{ahead:%Y%m%d}')::text"
     monkeypatch.setattr(module, "_HOUR", 0.05)
-    monkeypatch.setattr(module, "let_old_days_go", _broken)
+    monkeypatch.setattr(module, "keep_clearing", _broken)
 
     with module.workers_database(_settings(database_dsn, kept_days=40), database_dsn):
         await _until(database, made)

@@ -62,5 +62,9 @@ select k.app_id, k.reason, k.attempts, a.application_id
             where f.source = 'knocks' and f.state not in ('returned', 'dismissed')
               and (f.application_id = a.application_id
                    or f.application_id is null and f.subject = k.app_id))
+   and (a.application_id is not null
+        or $3 > (select count(*) from findings f
+                  where f.application_id is null and f.source = 'knocks'
+                    and f.state not in ('returned', 'dismissed')))
  order by k.attempts desc, k.app_id limit 200
 """

@@ -12,6 +12,10 @@ from openehc.storage.pool import Database, Transaction
 
 SORTABLE: Final = {"id": "f.finding_id", "found_at": "f.found_at", "state": "f.state"}
 
+MOST_STRANGERS: Final = 200
+"""So many findings about software that nobody registered wait at a time: what strangers invent
+fills neither the list of whoever handles it nor the records that are never removed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingSearch:
@@ -80,8 +84,11 @@ class FindingStore:
         return bool(await connection.fetchval(sql.HOLDING, record.record_id, besides))
 
     async def knocking(self, day: date, *, at_least: int) -> list[Knocking]:
-        """Who was turned away so often on that day, the most frequent first; at most 200."""
-        rows = await self._database.fetch(sql.KNOCKING, day, at_least)
+        """Who was turned away so often on that day, the most frequent first; at most 200.
+
+        Nobody unregistered any more while `MOST_STRANGERS` of them wait for somebody to look.
+        """
+        rows = await self._database.fetch(sql.KNOCKING, day, at_least, MOST_STRANGERS)
         return [
             Knocking(row["app_id"], row["reason"], row["attempts"], row["application_id"])
             for row in rows

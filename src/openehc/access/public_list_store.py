@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from openehc.access.traffic_store import LAST_SUCCESS
 from openehc.storage.pool import Database
 
 _VALID: Final = """
@@ -20,8 +21,7 @@ with chosen as materialized (
 )
 select a.ehcappid, a.app_name, a.app_channel, a.app_version, a.use_unit, i.org_name, a.record_time,
        a.app_url,
-       (select t.last_success_at from application_traffic t where t.app_id = a.app_id
-         order by t.last_success_at desc limit 1) as last_success_at
+       {LAST_SUCCESS.format(app_id="a.app_id")} as last_success_at
   from chosen c
   join applications a using (application_id)
   join institutions i using (institution_id)

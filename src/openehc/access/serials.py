@@ -7,6 +7,7 @@ the lock tells a number that is being worked on (3003), the table one that was u
 (3002). Here: the key of a claim, and the numbers that this process works on now.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from types import TracebackType
@@ -19,6 +20,8 @@ from openehc.kernel.refusal import Reason, Refusal
 
 _KEY_DIGITS: Final = 32
 _LOCK_DIGITS: Final = 16
+_MOST_LEADING: Final = 18  # digits that a bigint holds
+_NO_DIGIT: Final = re.compile(r"[^0-9]+")
 
 
 @unique
@@ -31,9 +34,14 @@ class Claim(Enum):
 
 
 class SerialKey(msgspec.Struct, frozen=True, gc=False):
-    """The identity of one number of one application for one method: 128 bits in hex."""
+    """The identity of one number of one application for one method: 128 bits in hex.
+
+    `lead` says where it is kept: numbers are given out in order, most begin with a date, so
+    those of one time lie beside each other however many there were before.
+    """
 
     value: str
+    lead: int
 
     @property
     def lock(self) -> int:
@@ -42,8 +50,9 @@ class SerialKey(msgspec.Struct, frozen=True, gc=False):
 
 
 def serial_key(app_id: str, method: str, serial: str) -> SerialKey:
-    """The key: 128 bits of SM3 over the three."""
-    return SerialKey(sm3(f"{app_id}\x00{method}\x00{serial}".encode()).hex()[:_KEY_DIGITS])
+    """The key: 128 bits of SM3 over the three, and the first 18 digits of the number."""
+    value = sm3(f"{app_id}\x00{method}\x00{serial}".encode()).hex()[:_KEY_DIGITS]
+    return SerialKey(value, int(_NO_DIGIT.sub("", serial)[:_MOST_LEADING] or "0"))
 
 
 def claim_of(*, free: bool, claimed: bool) -> Claim:

@@ -10,6 +10,7 @@ from typing import Final
 from openehc.access.contacts import CONTACTS
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, MODULES, TERMINALS, Kind
 from openehc.access.record import Search
+from openehc.access.traffic_store import LAST_SUCCESS
 from openehc.storage.listing import Listing
 
 COUNT_LIMIT: Final = 100_000
@@ -87,9 +88,7 @@ def conditions(kind: Kind, search: Search) -> tuple[str, list[object]]:
 _COMPUTED: Final = {
     "grants": "(select coalesce(array_agg(g.method order by g.method), '{}')"
               " from application_grants g where g.app_id = r.app_id) as grants",
-    "last_success_at": "(select t.last_success_at from application_traffic t"
-                       " where t.app_id = r.app_id order by t.last_success_at desc limit 1)"
-                       " as last_success_at",
+    "last_success_at": f"{LAST_SUCCESS.format(app_id='r.app_id')} as last_success_at",
     "has_secret": "r.sealed_secret is not null as has_secret",
 }  # fmt: skip
 """What is shown beside the columns of a register."""

@@ -21,6 +21,12 @@ on conflict (day, app_id) do update
 returning app_id, calls
 """
 
+LAST_SUCCESS: Final = """(select t.last_success_at from application_traffic t
+         where t.app_id = {app_id} and t.last_success_at > 'epoch'
+         order by t.day desc limit 1)"""
+"""When the application was last served, null for never; the moment itself is in no index, since
+it changes every second."""
+
 ADD_KNOCKS: Final = """
 insert into application_knocks as k (day, app_id, reason, attempts, last_at)
 select $1, n.app_id, n.reason, n.attempts, $5

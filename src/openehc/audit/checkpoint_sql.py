@@ -4,6 +4,9 @@ from typing import Final
 
 TAKE_LOCK: Final = "select pg_advisory_xact_lock($1)"
 
+PLAN_FOR_THESE_DAYS: Final = "set local plan_cache_mode = force_custom_plan"
+"""A plan for any days would open every day of a table that is cut by day."""
+
 LAST: Final = "select number, hash, at from audit_checkpoints order by number desc limit 1"
 
 HEAD_FROM: Final = """

@@ -14,6 +14,7 @@ from openehc.audit.checkpoint_sql import (
     INSERT_CHECKPOINT,
     INSERT_HEADS,
     LAST,
+    PLAN_FOR_THESE_DAYS,
     TAKE_LOCK,
 )
 from openehc.audit.marks import Mark
@@ -43,6 +44,7 @@ class CheckpointStore:
         """
         async with self._database.transaction() as connection:
             await connection.fetchval(TAKE_LOCK, _LOCK)
+            await connection.execute(PLAN_FOR_THESE_DAYS)
             last = await connection.fetchrow(LAST)
             number, before = (last["number"], last["hash"]) if last else (0, NO_CHECKPOINT)
             heads = await self._moved(connection, _alive_since(at, last["at"] if last else None))

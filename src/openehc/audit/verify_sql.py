@@ -17,8 +17,10 @@ SIGNED_AT: Final = "select at from audit_checkpoints order by number desc limit 
 
 LOOSE_HEAD: Final = """
 select h.source, h.stream, h.seq from audit_heads h
- where not exists (select from audit_checkpoints c where c.number = h.number)
- order by h.source, h.stream, h.seq limit 1
+ where h.number > $1
+   and not exists (select from audit_checkpoints c where c.number = h.number)
+ order by h.number limit 1
 """
+"""By number both tables are read beside each other, in the order in which they grew."""
 
 BEFORE: Final = "select coalesce(max(number), 0) from audit_checkpoints where at < $1"

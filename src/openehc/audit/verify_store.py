@@ -54,9 +54,9 @@ class Snapshot:
                 yield checkpoint_of(row)
             number = rows[-1]["number"]
 
-    async def loose_head(self) -> LooseHead | None:
-        """A head without a checkpoint."""
-        row = await self._connection.fetchrow(LOOSE_HEAD)
+    async def loose_head(self, number: int) -> LooseHead | None:
+        """A head behind this number without a checkpoint."""
+        row = await self._connection.fetchrow(LOOSE_HEAD, number)
         return LooseHead(row["source"], row["stream"], row["seq"]) if row else None
 
     async def streams(self, source: ChainSource) -> list[int]:

@@ -24,6 +24,7 @@ from openehc.audit.walk import Walk
 CHECKPOINTS: Final = "audit_checkpoints"
 MOST_FINDINGS: Final = 100
 _ONE_DAY: Final = timedelta(days=1)
+_BEFORE_ALL: Final = -(2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,8 @@ class _Check:
     async def _check_checkpoints(self) -> None:
         copies = _Copies(self.told.copy)
         known: Checkpoint | None = None
-        number = await self._number_before()
-        async for checkpoint in self.snapshot.checkpoints_after(number):
+        number = before = await self._number_before()
+        async for checkpoint in self.snapshot.checkpoints_after(before):
             self.report.checkpoints += 1
             self._check_order(checkpoint, known)
             self._check_genuine(checkpoint)
@@ -106,7 +107,7 @@ class _Check:
             self._tell_checkpoint(Flaw.CHECKPOINT_MISSING, lost.number, lost.at)
         elif cut is not None:
             self._tell(Flaw.CHECKPOINTS_CUT, table=CHECKPOINTS, seq=cut)
-        loose = await self.snapshot.loose_head()
+        loose = await self.snapshot.loose_head(before if self.scope.since else _BEFORE_ALL)
         if loose:
             self.report.findings.append(
                 Finding(flaw=Flaw.HEAD_ADDED, table=loose.source, stream=loose.stream,

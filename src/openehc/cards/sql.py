@@ -29,8 +29,8 @@ select q.ord, {ACCOUNT_COLUMNS}
   cross join lateral (select * from cards c where c.ehcid = q.ehcid offset 0) c
 """
 
-USE_COLUMNS: Final = {**FACT_COLUMNS, "serial": "text"}
-"""A fact and the serial number, in hex, under which it is saved."""
+USE_COLUMNS: Final = {**FACT_COLUMNS, "serial": "text", "serial_lead": "bigint"}
+"""A fact and the serial number, in hex and by what leads it, under which it is saved."""
 
 
 def given(columns: Mapping[str, str]) -> str:
@@ -54,15 +54,19 @@ CHAINED_VALUES: Final = f"""{FACT_NAMES}, $2::bigint, $3::int, ord::smallint,
 
 CLAIM: Final = """
 claimed as (
-    insert into serial_numbers (serial, used_at)
-    select number, at from given where free and number is not null order by number
+    insert into used_serials (lead, serial)
+    select serial_lead, number from given
+     where free and number is not null
+       and not exists (select from serial_numbers f where f.serial = given.number offset 0)
+     order by serial_lead, number
     on conflict do nothing
     returning serial
 ), ready as (
     select g.*, g.number is null or c.serial is not null as claimed
       from given g left join claimed c on c.serial = g.number
 )"""
-"""The steps that use serial numbers up, after `given`."""
+"""The steps that use serial numbers up, after `given`; `serial_numbers` holds what was used before
+migration 0019."""
 
 NEW_COLUMNS: Final = {
     **USE_COLUMNS, "app_id": "text", "term_id": "text", "state": "text",

@@ -44,6 +44,7 @@ from openehc.storage.pool import Database, Transaction
 from openehc.storage.rows import Row, as_json
 
 _encode: Final = msgspec.json.Encoder().encode
+_NO_NUMBER: Final = (None, None)
 
 
 class _Profile(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -221,7 +222,8 @@ class CardStore:
         if way is None:
             async with self._naming:  # a thousand requests at the start ask once
                 way = self._ways.get(fact.admission) or await self._new_way(fact.admission)
-        return (*fact_values(fact, way=way), serial and serial.value)
+        numbered = (serial.value, serial.lead) if serial else _NO_NUMBER
+        return (*fact_values(fact, way=way), *numbered)
 
     async def _new_way(self, admission: Admission) -> int:
         """The row of `usage_ways` for an application at a terminal, asked for once."""
@@ -310,7 +312,7 @@ class CardStore:
     ) -> Written:
         after, at = change.after, change.act.at
         if serial is not None:
-            claim = await claim_serial(connection, serial, at=at)
+            claim = await claim_serial(connection, serial)
             if claim is not Claim.USED:
                 return Written(claim, Saved.OVERTAKEN)
         if not await self._update(connection, change):

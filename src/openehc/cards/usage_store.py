@@ -121,8 +121,7 @@ def _count(row: asyncpg.Record, columns: int) -> UsageCount:
 def _where(query: UsageQuery) -> Where:
     return (
         Where()
-        .add("day >= ?", query.first_day)
-        .add("day <= ?", query.last_day)
+        .days("day", query.first_day, query.last_day)
         .add("ehcid = ?", query.ehcid)
         .add("institution_id = ?", query.institution_id)
         .add("app_id = ?", query.app_id)

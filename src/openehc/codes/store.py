@@ -134,7 +134,7 @@ class CodeStore:
         """Save a new authorisation under its token."""
         purpose = authorisation.purpose
         async with self._database.transaction() as connection:
-            claim = await claim_serial(connection, serial, at=at)
+            claim = await claim_serial(connection, serial)
             if claim is Claim.USED:
                 await connection.execute(
                     INSERT_AUTHORISATION, token_index(token), serial.value, authorisation.app_id,

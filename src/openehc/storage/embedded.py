@@ -104,6 +104,13 @@ class EmbeddedPostgres:
         """Whether the server's process runs."""
         return self._postmaster is not None and self._postmaster.alive()
 
+    def keep_log_small(self) -> None:
+        """Put the log's lines into the file beside it when they are over 10 MiB.
+
+        Lines of the moment itself may be lost. Raises OSError.
+        """
+        _keep_log_small(self.log_path)
+
     def start(self, *, patience: float = START_SECONDS) -> str:
         """Start the server, making it at first use; returns the DSN.
 
@@ -140,6 +147,7 @@ class EmbeddedPostgres:
             make_private(socket_dir, user=places.user)
         port = _SOCKET_PORT if socket_dir is not None else _free_port()
         _write_conf(places, port=port, extra=self._settings)
+        self.log_path.touch(mode=0o600)
         _keep_log_small(self.log_path)
         self._dsn = _dsn(places, port=port)
         before = self.log_path.stat().st_size
@@ -242,9 +250,10 @@ def _free_port() -> int:
 
 
 def _keep_log_small(log: Path) -> None:
-    if log.exists() and log.stat().st_size > _LOG_LIMIT:
-        log.replace(log.with_name(f"{log.name}.1"))
-    log.touch(mode=0o600)
+    """The server appends to the file that it was given, so that one is emptied, not moved."""
+    if log.stat().st_size > _LOG_LIMIT:
+        shutil.copy(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)
 
 
 def _tail(log: Path, *, start: int) -> str:

@@ -3,15 +3,11 @@
 Only tables that are told so lose days; which, and after how long, is decided by the caller.
 """
 
-import asyncio
-import logging
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from openehc.kernel.clock import Clock, china_day
-from openehc.kernel.refusal import PlatformError
 from openehc.storage.pool import Database
 
 _DAYS: Final = r"""
@@ -27,17 +23,15 @@ _FINISH: Final = "alter table {table} detach partition {day} finalize"
 _DROP: Final = "drop table {day}"
 _NAME: Final = re.compile(r".+_(\d{8})")
 
-_log = logging.getLogger(__name__)
-
 
 async def drop_old_days(
     database: Database, kept: Mapping[str, timedelta], *, today: date
 ) -> list[str]:
     """Drop the days of each table in `kept` that ended longer ago than that.
 
-    Returns the names of those dropped. What was interrupted half-way is finished. Another
-    node may do the same at the same moment: one of them gets StatementRefused, and loses
-    nothing. Raises DatabaseDown.
+    Returns the names of those dropped. What was interrupted half-way is finished. One at a
+    time: of two that do it at the same moment, one gets StatementRefused, and loses nothing.
+    Raises DatabaseDown.
     """
     dropped: list[str] = []
     for table, span in kept.items():
@@ -53,18 +47,6 @@ async def drop_old_days(
             await database.execute(_DROP.format(day=name))
             dropped.append(name)
     return dropped
-
-
-async def let_old_days_go(
-    database: Database, kept: Mapping[str, timedelta], clock: Clock, *, every: float
-) -> None:
-    """Drop old days at once and every `every` seconds, until cancelled; failures are logged."""
-    while True:
-        try:
-            await drop_old_days(database, kept, today=china_day(clock.now()))
-        except PlatformError as failure:
-            _log.warning("old days not dropped, tried again later: %s", failure)
-        await asyncio.sleep(every)
 
 
 def _day_of(name: str, table: str) -> date | None:

@@ -14,6 +14,7 @@ from openehc.gateway.door import PATH, Door
 from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
 from openehc.wiring.node import Node, start_node
 from openehc.wiring.proxy_node import ProxyNode, start_proxy
+from openehc.wiring.request_logs import CURRENT, log_folder
 from openehc.wiring.settings import Settings
 from openehc.wiring.worker import ApplicationFactory
 
@@ -119,12 +120,10 @@ def settle_garbage_collector() -> None:
 
 def configure_logging(settings: Settings) -> None:
     """Requests to a file that log rotation may move away, everything else to stderr."""
-    folder = settings.data / "logs"
+    folder = log_folder(settings)
     folder.mkdir(mode=0o750, exist_ok=True)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     requests = logging.getLogger("openehc.requests")
     requests.propagate = False
     if not requests.handlers:
-        requests.addHandler(
-            logging.handlers.WatchedFileHandler(folder / "requests.jsonl", encoding="utf-8")
-        )
+        requests.addHandler(logging.handlers.WatchedFileHandler(folder / CURRENT, encoding="utf-8"))

@@ -33,6 +33,7 @@ from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.audit_key import keys_with_audit_key
 from openehc.wiring.proxy_keys import require_keys
+from openehc.wiring.request_logs import request_logs_kept
 from openehc.wiring.settings import Settings, WrongSettings
 from openehc.wiring.supervising import SocketEach, bind_sockets
 from openehc.wiring.tls import (
@@ -74,9 +75,15 @@ def database_of(settings: Settings) -> Iterator[str]:
 
 
 def _keep_alive(server: EmbeddedPostgres, ended: threading.Event) -> None:
-    """Start the embedded server again whenever it is gone; it recovers what it committed."""
+    """Start the embedded server again whenever it is gone; it recovers what it committed.
+
+    Its log is kept small meanwhile.
+    """
     while not ended.wait(WATCH_SECONDS):
-        if not server.alive():
+        if server.alive():
+            with suppress(OSError):  # tried again at the next look
+                server.keep_log_small()
+        else:
             _log.warning("the embedded database is gone; starting it again")
             try:
                 server.start()
@@ -166,7 +173,8 @@ def run_workers(
     )
     announcer.start()
     try:
-        supervisor.run()
+        with request_logs_kept(settings):
+            supervisor.run()
     finally:
         for socket in sockets:
             socket.close()

@@ -43,6 +43,9 @@
     checkpoint_seconds = 60        # how often the node signs how far its audit records are
     checkpoint_file = ""           # a copy outside the database, e.g. on another machine's disk
 
+    [logs]
+    request_days = 190             # lines of requests; 0: somebody else moves them away
+
     [console]
     proxies = ["10.0.0.5"]         # whose X-Forwarded-For tells where people come from
     gateway_addresses = ["10.0.0.6"] # authenticating gateways (材料一 附录F 4.2)
@@ -98,6 +101,7 @@ _SECTIONS: Final = {
         "longest_life_seconds", "kept_days",
     ),
     "audit": ("checkpoint_seconds", "checkpoint_file"),
+    "logs": ("request_days",),
     "console": ("proxies", "gateway_addresses", "gateway_key_file"),
 }  # fmt: skip
 
@@ -127,6 +131,7 @@ class Settings:
     public_account_qrcode: str = ""
     longest_life: timedelta = LONGEST_LIFE
     kept_days: int = 31
+    request_days: int = 190
     node_name: str = ""
     online_hours: int = 24
     crypto: CryptoBackend = field(default_factory=CryptoBackend)
@@ -296,10 +301,13 @@ def _life(value: object) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _kept_days(value: object) -> int:
-    days = _whole_number(value)
-    if not _FEWEST_KEPT_DAYS <= days <= _MOST_KEPT_DAYS:
-        raise ValueError(f"{_FEWEST_KEPT_DAYS} to {_MOST_KEPT_DAYS} days are expected")
+def _days_from(fewest: int) -> Callable[[object], int]:
+    def days(value: object) -> int:
+        told = _whole_number(value)
+        if not fewest <= told <= _MOST_KEPT_DAYS:
+            raise ValueError(f"{fewest} to {_MOST_KEPT_DAYS} days are expected")
+        return told
+
     return days
 
 
@@ -372,7 +380,8 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "checkpoint_seconds": _checkpoint_seconds,
     "checkpoint_file": _text,
     "longest_life_seconds": _life,
-    "kept_days": _kept_days,
+    "kept_days": _days_from(_FEWEST_KEPT_DAYS),
+    "request_days": _days_from(0),
 }
 _PLACES: Final = (
     "passphrase_file", "tls_certificate", "tls_key", "gateway_key_file", "checkpoint_file",
@@ -380,5 +389,5 @@ _PLACES: Final = (
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
     "proxies", "gateway_addresses", "checkpoint_seconds",
-    "node_name", "online_hours", "kept_days",
+    "node_name", "online_hours", "kept_days", "request_days",
 )  # fmt: skip

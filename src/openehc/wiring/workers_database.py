@@ -12,10 +12,12 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
+from openehc.access.imports.import_desk import KEPT
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.kernel.clock import SystemClock
+from openehc.storage.clearing import Clearing, keep_clearing
 from openehc.storage.embedded import worker_password
-from openehc.storage.old_days import let_old_days_go
+from openehc.storage.old_rows import Passing
 from openehc.storage.partitions import keep_partitions
 from openehc.storage.pool import Database
 from openehc.storage.worker_role import (
@@ -35,9 +37,23 @@ PASSING_TABLES: Final = ("issued_codes", "daily_users")
 """Days of these are needed for a while only: a code lives minutes, and the first use of a day is
 kept in its fact. Facts are audit records and stay."""
 
+PASSING_ROWS: Final = (
+    # Decided within a minute, fetched within ten (codes/authorise.py); who verified whom is a fact.
+    Passing("authorisations", "expires_at", timedelta(days=1)),
+    # Longer than any policy counts them (people/policy.py).
+    Passing("sign_in_failures", "last_at", timedelta(days=2)),
+    Passing("once_values", "expires_at", timedelta(hours=1)),
+    Passing("sessions", "created_at", timedelta(days=2)),
+    Passing("import_jobs", "created_at", KEPT),
+    # Of workers that were killed: nobody who lives is silent for a minute.
+    Passing("crypto_workers", "seen_at", timedelta(days=1)),
+    Passing("key_readers", "seen_at", timedelta(days=1)),
+)
+"""Rows that nobody asks for any more after their time, by a moment that each has."""
+
 APPEND_ONLY: Final = (
     "audit_records", "audit_checkpoints", "audit_heads", "audit_origin", "usage_facts",
-    "card_history", "register_history", "node_identity",
+    "card_history", "register_history", "node_identity", "used_serials",
 )  # fmt: skip
 """Tables to which workers only add."""
 
@@ -98,16 +114,19 @@ def _days_seen_to(owner_dsn: str, kept: timedelta) -> Iterator[None]:
             owner_dsn, size=2, name="openehc days", patience=_DETACHING_SECONDS
         )
         # Beside it: whatever becomes of old days, without new ones nothing could be saved.
-        dropping = asyncio.create_task(
-            let_old_days_go(
-                database, dict.fromkeys(PASSING_TABLES, kept), SystemClock(), every=_HOUR
+        clearing = asyncio.create_task(
+            keep_clearing(
+                database,
+                Clearing(dict.fromkeys(PASSING_TABLES, kept), PASSING_ROWS),
+                SystemClock(),
+                every=_HOUR,
             )
         )
         try:
             await keep_partitions(database, DAILY_TABLES, SystemClock(), every=_HOUR)
         finally:
-            dropping.cancel()
-            await asyncio.wait([dropping])
+            clearing.cancel()
+            await asyncio.wait([clearing])
             await database.close()
 
     task = loop.create_task(keep())

@@ -21,6 +21,19 @@ def test_the_same_number_has_the_same_key() -> None:
     assert serial_key("app", "method", "1") == KEY
 
 
+@pytest.mark.parametrize(
+    ("number", "lead"),
+    [("20180516000058", 20180516000058), ("HIS-01/20260516-0007", 1202605160007), ("7", 7),
+     ("first", 0), ("\uff19\uff11", 0), ("9" * 32, 999_999_999_999_999_999)],
+)  # fmt: skip
+def test_a_number_is_led_by_its_digits(number: str, lead: int) -> None:
+    assert serial_key("app", "method", number).lead == lead
+
+
+def test_what_leads_tells_no_numbers_apart() -> None:
+    assert serial_key("app", "method", "A-1").value != serial_key("app", "method", "B-1").value
+
+
 def test_the_lock_fits_a_bigint() -> None:
     locks = [serial_key("app", "method", str(number)).lock for number in range(64)]
 

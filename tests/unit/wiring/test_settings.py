@@ -45,6 +45,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         public_account_qrcode = "https://qr.example.org"
         longest_life_seconds = 90
         kept_days = 190
+        [logs]
+        request_days = 200
         [console]
         proxies = ["10.0.0.5", "fd00::0:5"]
         gateway_addresses = ["10.0.0.6"]
@@ -66,7 +68,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.gateway_addresses == {"10.0.0.6"}
     assert settings.gateway_key_file == tmp_path / "gateway.key"
     assert settings.longest_life == timedelta(seconds=90)
-    assert settings.kept_days == 190
+    assert (settings.kept_days, settings.request_days) == (190, 200)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         (SMALLEST + "[console]\ngateway_addresses = [1]\n", "console.gateway_addresses"),
         (SMALLEST + "[codes]\nkept_days = 1\n", "codes.kept_days"),
         (SMALLEST + "[codes]\nkept_days = 3661\n", "codes.kept_days"),
+        (SMALLEST + "[logs]\nrequest_days = -1\n", "logs.request_days"),
         (SMALLEST + "[codes]\nlongest_life_seconds = 9\n", "codes.longest_life_seconds"),
         (SMALLEST + "[codes]\nlongest_life_seconds = 301\n", "codes.longest_life_seconds"),
         (SMALLEST + '[codes]\nlongest_life_seconds = "60"\n', "codes.longest_life_seconds"),
