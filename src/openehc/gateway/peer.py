@@ -26,14 +26,15 @@ class PeerFinder:
     def of(self, client: tuple[str, int] | None, headers: Headers) -> str:
         """The IP address as text; "" when the server does not know it."""
         peer: str = client[0] if client else ""
-        if not self.trusted or not self._is_trusted(peer):
+        if not self.trusted or not self.is_trusted(peer):
             return peer
         for hop in reversed(_forwarded(headers)):
-            if not self._is_trusted(hop):
+            if not self.is_trusted(hop):
                 return hop
         return peer
 
-    def _is_trusted(self, text: str) -> bool:
+    def is_trusted(self, text: str) -> bool:
+        """Whether this is the address of one of the proxies."""
         try:
             address = ip_address(text)
         except ValueError:

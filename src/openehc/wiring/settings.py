@@ -9,6 +9,9 @@
     owner_dsn = "postgresql://..." # the same as the owner of its tables: migrations, key rotation
     tls_certificate = "tls.pem"    # both or none; relative to the data folder
     tls_key = "tls.key"
+    tls_client_certificates = "offered" # "off", "demanded"; "forwarded" by console.proxies
+    tls_client_ca = "clients.pem"  # who vouches for clients
+    tls_client_crl = "clients.crl.pem"
 
     [access]
     node_name = "某市电子健康卡管理节点"  # erhc_system of 表7.1
@@ -52,17 +55,19 @@ The file is for its owner alone, since a DSN may hold a password; the keys are i
 """
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
+from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
 from openehc.codes.rules import LONGEST_LIFE, SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
+from openehc.wiring.client_certificates import ClientCertificates, contradiction
 from openehc.wiring.crypto_backend import (
     CryptoBackend,
     KeyPlaces,
@@ -85,7 +90,7 @@ _MOST_ONLINE_HOURS: Final = 24 * 90
 _SECTIONS: Final = {
     "node": (
         "ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn", "tls_certificate",
-        "tls_key",
+        "tls_key", "tls_client_certificates", "tls_client_ca", "tls_client_crl",
     ),
     "access": ("node_name", "online_hours"),
     "messages": ("window_minutes",),
@@ -100,6 +105,7 @@ _SECTIONS: Final = {
     "audit": ("checkpoint_seconds", "checkpoint_file"),
     "console": ("proxies", "gateway_addresses", "gateway_key_file"),
 }  # fmt: skip
+_Choice = TypeVar("_Choice", bound=Enum)
 
 
 class WrongSettings(ValueError):
@@ -137,6 +143,9 @@ class Settings:
     gateway_key_file: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    tls_client_certificates: ClientCertificates = ClientCertificates.OFF
+    tls_client_ca: Path | None = None
+    tls_client_crl: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -149,6 +158,9 @@ class Settings:
             raise WrongSettings("a front proxy (--roles crypto) does not stand behind another one")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise WrongSettings("tls_certificate and tls_key are given together or not at all")
+        unclear = contradiction(self)
+        if unclear:
+            raise WrongSettings(unclear)
         if self.mode is KeyPurpose.PRODUCTION and self.window is None:
             raise WrongSettings("messages.window_minutes = 0 is not allowed in production mode")
 
@@ -259,18 +271,14 @@ def _text(value: object) -> str:
     return value
 
 
-def _mode(value: object) -> KeyPurpose:
-    return KeyPurpose(_one_of([mode.value for mode in KeyPurpose], value))
+def _one_of(kind: type[_Choice]) -> Callable[[object], _Choice]:
+    def one(value: object) -> _Choice:
+        known = [choice.value for choice in kind]
+        if value not in known:
+            raise ValueError(f"one of {', '.join(known)} is expected")
+        return kind(value)
 
-
-def _policy(value: object) -> SupplementPolicy:
-    return SupplementPolicy(_one_of(list(SupplementPolicy), value))
-
-
-def _one_of(known: Sequence[str], value: object) -> str:
-    if value not in known:
-        raise ValueError(f"one of {', '.join(known)} is expected")
-    return str(value)
+    return one
 
 
 def _window(value: object) -> timedelta | None:
@@ -341,11 +349,14 @@ def _hours(value: object) -> int:
 
 _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "ehcin": _node_number,
-    "mode": _mode,
+    "mode": _one_of(KeyPurpose),
     "public_url": _text,
     "passphrase_file": _text,
     "tls_certificate": _text,
     "tls_key": _text,
+    "tls_client_certificates": _one_of(ClientCertificates),
+    "tls_client_ca": _text,
+    "tls_client_crl": _text,
     "dsn": _text,
     "owner_dsn": _text,
     "node_name": _text,
@@ -362,8 +373,8 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "kek_index": _whole_number,
     "safe_under_kek": _text,
     "protect_under_kek": _text,
-    "supplement": _policy,
-    "supplement_by_treatment": _table_of(_policy),
+    "supplement": _one_of(SupplementPolicy),
+    "supplement_by_treatment": _table_of(_one_of(SupplementPolicy)),
     "legacy_channels": _table_of(_node_number),
     "public_account_qrcode": _text,
     "proxies": _addresses,
@@ -375,10 +386,11 @@ _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "kept_days": _kept_days,
 }
 _PLACES: Final = (
-    "passphrase_file", "tls_certificate", "tls_key", "gateway_key_file", "checkpoint_file",
+    "passphrase_file", "tls_certificate", "tls_key", "tls_client_ca", "tls_client_crl",
+    "gateway_key_file", "checkpoint_file",
 )  # fmt: skip
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
     "proxies", "gateway_addresses", "checkpoint_seconds",
-    "node_name", "online_hours", "kept_days",
+    "node_name", "online_hours", "kept_days", "tls_client_certificates",
 )  # fmt: skip
