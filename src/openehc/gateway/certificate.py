@@ -61,4 +61,4 @@ def _fingerprint(escaped: bytes) -> str:
         der = binascii.a2b_base64(b"".join(found[1].split()), strict_mode=True)
     except binascii.Error:
         return ""
-    return hashlib.sha256(der).hexdigest()
+    return hashlib.sha256(der).hexdigest() if der else ""

@@ -64,8 +64,9 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 class ClientTrust:
     """Whose certificates clients may show.
 
-    `authorities` holds certificates in PEM, of roots or of issuing authorities; `revoked` one
-    list in PEM of each authority on the way, up to the root. Without it nothing is looked up.
+    `authorities` holds certificates in PEM: roots, and authorities under them that clients do
+    not send along. `revoked` holds a list in PEM of each, the root's too; without it nothing is
+    looked up.
     """
 
     how: ClientCertificates
@@ -75,12 +76,14 @@ class ClientTrust:
     def ask(self, context: ssl.SSLContext) -> None:
         """Ask for certificates in every handshake of `context`; raises WrongCertificate."""
         loaded = _loaded(context, self.authorities)
-        if not loaded["x509"] or loaded["crl"]:
+        roots = [one for one in context.get_ca_certs() if one["subject"] == one["issuer"]]
+        if not roots or loaded["crl"]:
             raise WrongCertificate(
-                f"{self.authorities}: certificates of authorities are expected, and nothing else"
+                f"{self.authorities}: a root is expected, authorities under it, and nothing else"
             )
-        # the same with every Python: some set more than others
-        context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
+        # the same with every Python, some of which set more; with a part of the chain OpenSSL
+        # cannot look up who revoked its end
+        context.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST
         if self.revoked:
             self._look_up_revoked(context, self.revoked)
         demanded = self.how is ClientCertificates.DEMANDED
