@@ -1,0 +1,106 @@
+"""The client certificate of a TLS connection on its way to the door, over real sockets."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+
+from openehc.gateway.certificate import SCOPE_KEY
+from openehc.gateway.direct_http import DirectProtocol
+from openehc.wiring.client_certificates import ClientCertificates
+from openehc.wiring.tls import ClientTrust, ContextFactory
+from tests.support.tls_authority import SERVER, Party, TlsAuthority
+from tests.support.waiting import until
+from tests.unit.gateway.test_direct_http import Application, Echo
+
+HEAD = b"POST /ehcService/gateway.do%s HTTP/1.1\r\nHost: a\r\n%sContent-Length: 1\r\n\r\n."
+
+
+@dataclass(slots=True)
+class Served:
+    """A server that offers to look at certificates, and its authority."""
+
+    authority: TlsAuthority
+    application: Application
+    door: Echo
+    port: int
+
+    async def post(self, shown: Party | None, *requests: bytes) -> None:
+        """Send requests one after the other on one connection."""
+        client = ssl.create_default_context(cafile=self.authority.pem)
+        if shown:
+            client.load_cert_chain(shown.pem, shown.key)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=client)
+        for request in requests:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.split(b"content-length: ")[1].split()[0]))
+        writer.close()
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    authority, door = TlsAuthority(tmp_path), Echo()
+    door.opened.set()
+    application, node = Application(door), authority.party("node", use=SERVER)
+    trust = ClientTrust(ClientCertificates.OFFERED, authority.pem)
+    config = uvicorn.Config(
+        application, http=DirectProtocol, ws="none", lifespan="off", access_log=False,
+        log_config=None, server_header=False, date_header=False, proxy_headers=False,
+        ssl_context_factory=ContextFactory(node.pem, node.key, trust),
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        await until(lambda: server.started)
+        yield Served(authority, application, door, bound.getsockname()[1])
+        server.should_exit = server.force_exit = True
+        await serving
+
+
+async def test_the_certificate_of_a_connection_comes_with_each_of_its_messages(
+    served: Served,
+) -> None:
+    party = served.authority.party("hospital")
+
+    await served.post(party, HEAD % (b"", b""), HEAD % (b"", b""))
+
+    assert served.door.certificates == [party.fingerprint] * 2
+    assert served.application.scopes == []
+
+
+async def test_a_message_on_the_long_way_keeps_it(served: Served) -> None:
+    party = served.authority.party("hospital")
+
+    await served.post(party, HEAD % (b"?a=b", b""))
+
+    assert [scope["state"][SCOPE_KEY] for scope in served.application.scopes] == [party.fingerprint]
+
+
+async def test_who_shows_none_has_none_on_either_way(served: Served) -> None:
+    told = (
+        b"X-Client-Cert: " + quote(served.authority.party("x").pem.read_text()).encode() + b"\r\n"
+    )
+
+    await served.post(None, HEAD % (b"", told), HEAD % (b"?a=b", told))
+
+    assert served.door.certificates == [""]
+    assert [SCOPE_KEY in scope["state"] for scope in served.application.scopes] == [False]
+
+
+async def test_behind_a_proxy_its_word_counts_and_not_what_it_shows_itself(
+    served: Served,
+) -> None:
+    served.door.reads_certificates = True
+    proxy, party = served.authority.party("proxy"), served.authority.party("hospital")
+    told = b"X-Client-Cert: " + quote(party.pem.read_text()).encode() + b"\r\n"
+
+    await served.post(proxy, HEAD % (b"", told), HEAD % (b"", b""))
+
+    assert served.door.certificates == [party.fingerprint, ""]
