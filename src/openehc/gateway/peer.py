@@ -7,7 +7,8 @@ them. Anybody can send such a header; nobody else is believed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 _HEADER: Final = b"x-forwarded-for"
@@ -35,11 +36,16 @@ class PeerFinder:
 
     def is_trusted(self, text: str) -> bool:
         """Whether this is the address of one of the proxies."""
-        try:
-            address = ip_address(text)
-        except ValueError:
-            return False
-        return any(address in network for network in self.trusted)
+        address = _address(text)
+        return address is not None and any(address in network for network in self.trusted)
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _forwarded(headers: Headers) -> list[str]:
