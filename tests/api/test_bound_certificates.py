@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from openehc.envelope.client_side import Credentials
+from openehc.people.permissions import Role
 from openehc.wiring.client_certificates import ClientCertificates
 from tests.support.client import GATEWAY, VERIFY, GatewayClient
 from tests.support.entries import Desk, if_match
@@ -201,3 +202,15 @@ async def test_wrong_certificates_are_named(
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"].startswith(field)
+
+
+async def test_binding_asks_for_a_fresh_proof(desk: Desk, app: dict[str, Any]) -> None:
+    stale = await desk.console.as_(Role.PROVINCE_OPERATOR, login="second", fresh=False)
+
+    answer = await stale.put(
+        f"/api/applications/{app['id']}/certificates",
+        json={"certificates": [OPENSSL_FORM], "needed": True},
+        headers=if_match(app["revision"]),
+    )
+
+    assert (answer.status_code, answer.json()["reason"]) == (403, "proof_needed")

@@ -36,15 +36,19 @@ from openehc.wiring.access_desk import build_access_desk
 from openehc.wiring.demo import EHCIN
 from openehc.wiring.settings import Settings
 from tests.journeys.test_tls import TlsProcesses, handshake, old_client
-from tests.support.client import VERIFY, GatewayClient
+from tests.support.client import GATEWAY, VERIFY, GatewayClient
 from tests.support.folders import new_folder
 from tests.support.messages import verification
 from tests.support.node import environment, free_port
+from tests.support.source_tree import ROOT
 from tests.support.tls_authority import DAY, SERVER, Party, TlsAuthority, self_signed
 from tests.support.waiting import until_told
 
 LET_IN, REFUSED = "2002", "1010"
 """What a verification of nonsense is answered once the application is let in; what if not."""
+
+LONG_WAY: Final = f"{GATEWAY}?way=long"
+"""A query takes a request to the door through ASGI (gateway/direct_http.py)."""
 
 TRIES: Final = 3
 """The quickest counts: a machine that does much else tells nothing of a change."""
@@ -75,11 +79,12 @@ class Asking(TlsProcesses):
         ) as http:  # fmt: skip
             yield self.client(http)
 
-    async def answer_to(self, shown: Party | None) -> str:
+    async def answer_to(self, shown: Party | None, *, path: str = GATEWAY) -> str:
         """The return code of a call, or that there was no connection."""
         async with self.as_party(shown) as client:
+            message = client.sealed(VERIFY, verification("x"))
             try:
-                return (await client.call(VERIFY, verification("x"))).code
+                return str((await client.http.post(path, json=message)).json()["ret_code"])
             except httpx.TransportError:
                 return "no connection"
 
@@ -179,7 +184,9 @@ async def test_only_its_own_certificate_lets_bound_software_in(
     await operator.bind(own)
     await settles(offering, REFUSED)
 
-    assert [await offering.answer_to(party) for party in (foreign, own)] == [REFUSED, LET_IN]
+    for path in (GATEWAY, LONG_WAY):
+        answers = [await offering.answer_to(party, path=path) for party in (None, foreign, own)]
+        assert answers == [REFUSED, REFUSED, LET_IN]
 
 
 @pytest.mark.parametrize("name", SPOILT)
@@ -277,6 +284,27 @@ async def test_the_command_line_shows_a_certificate_whose_key_has_a_password(
     wrong = _call(offering, *shown, *with_file)
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "the password is wrong" in wrong.stderr
+
+
+async def test_the_bench_shows_a_certificate(offering: Asking, operator: Operator) -> None:
+    party, target = offering.authority.party("bench"), offering.data.parent / "bench.json"
+    await operator.bind(party)
+    await settles(offering, REFUSED)
+    command = [
+        sys.executable, "-m", "bench", "--profile", str(offering.data / "demo.json"),
+        "--ca", str(offering.authority.pem), "--cert", str(party.pem), "--key", str(party.key),
+        "--seconds", "0.3", "--connections", "2", "--methods", "register", "--json", str(target),
+    ]  # fmt: skip
+
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment(), timeout=120,
+        cwd=ROOT,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads(target.read_bytes())["rows"]
+    assert row["requests"] > 0
+    assert row["success"] == 1.0
 
 
 async def _renewed(node: Asking) -> None:

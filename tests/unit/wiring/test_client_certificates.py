@@ -133,13 +133,14 @@ def test_every_authority_on_the_way_needs_a_list(authority: TlsAuthority, tmp_pa
     assert handshake(server_of(authority, how, revoked=lists, trusted=trusted), party) == "TLSv1.3"
 
 
-@pytest.mark.parametrize("content", ["missing", "nothing", "a list", "no root"])
+@pytest.mark.parametrize("content", ["missing", "nothing", "a list besides", "no root"])
 def test_a_file_without_authorities_stops_the_start(
     authority: TlsAuthority, tmp_path: Path, content: str
 ) -> None:
     path, issuing = tmp_path / "clients.pem", TlsAuthority(tmp_path, "Issuing", authority)
     contents = {
-        "nothing": b"junk", "a list": authority.list_of().read_bytes(),
+        "nothing": b"junk",
+        "a list besides": authority.pem.read_bytes() + authority.list_of().read_bytes(),
         "no root": issuing.pem.read_bytes(),
     }  # fmt: skip
     if content in contents:
