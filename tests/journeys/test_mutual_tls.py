@@ -296,9 +296,9 @@ async def test_the_bench_shows_a_certificate(offering: Asking, operator: Operato
         "--seconds", "0.3", "--connections", "2", "--methods", "register", "--json", str(target),
     ]  # fmt: skip
 
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment(), timeout=120,
-        cwd=ROOT,
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, check=False, env=environment(),
+        timeout=120, cwd=ROOT,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -23,6 +23,8 @@ _HEAD: Final = (
     b"content-length: %d\r\n%s\r\n"
 )
 _CLOSE: Final = b"connection: close\r\n"
+FAREWELL_SECONDS: Final = 1.0
+"""So long a stopping worker waits for the goodbye of a TLS client that it hangs up on."""
 
 
 class Replies(Protocol):
@@ -161,6 +163,16 @@ class DirectProtocol(HttpToolsProtocol):
         """A connection is open, its handshake done; what it shows is looked at this once."""
         super().connection_made(transport)
         self.certificate = shown_on(transport)
+
+    def shutdown(self) -> None:
+        """The worker stops: hang up, once what was begun is answered.
+
+        An idle client seldom answers the goodbye of TLS, for which a loop would wait 30 seconds,
+        and so would the worker that follows with newer certificates and lists.
+        """
+        super().shutdown()
+        if self.transport.is_closing():
+            self.loop.call_later(FAREWELL_SECONDS, self.transport.abort)
 
     def on_message_begin(self) -> None:
         """A request begins; what only ASGI needs is made when it is known to go there."""

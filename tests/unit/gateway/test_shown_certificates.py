@@ -30,6 +30,8 @@ class Served:
     application: Application
     door: Echo
     port: int
+    server: uvicorn.Server
+    serving: "asyncio.Task[None]"
 
     async def post(self, shown: Party | None, *requests: bytes) -> None:
         """Send requests one after the other on one connection."""
@@ -59,7 +61,8 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         await until(lambda: server.started)
-        yield Served(authority, application, door, bound.getsockname()[1])
+        port = bound.getsockname()[1]
+        yield Served(authority, application, door, port, server, serving)
         server.should_exit = server.force_exit = True
         await serving
 
@@ -104,3 +107,17 @@ async def test_behind_a_proxy_its_word_counts_and_not_what_it_shows_itself(
     await served.post(proxy, HEAD % (b"", told), HEAD % (b"", b""))
 
     assert served.door.certificates == [party.fingerprint, ""]
+
+
+async def test_a_stopping_worker_does_not_wait_for_an_idle_client(served: Served) -> None:
+    client = ssl.create_default_context(cafile=served.authority.pem)
+    plain = await asyncio.to_thread(socket.create_connection, ("127.0.0.1", served.port))
+    with await asyncio.to_thread(
+        client.wrap_socket, plain, server_hostname="127.0.0.1"
+    ):  # which reads no goodbye, and sends none
+        await until(lambda: bool(served.server.server_state.connections))
+
+        served.server.should_exit = True
+
+        async with asyncio.timeout(20):  # a loop by itself waits for 30
+            await asyncio.shield(served.serving)
