@@ -23,8 +23,6 @@ _HEAD: Final = (
     b"content-length: %d\r\n%s\r\n"
 )
 _CLOSE: Final = b"connection: close\r\n"
-FAREWELL_SECONDS: Final = 1.0
-"""So long a stopping worker waits for the goodbye of a TLS client that it hangs up on."""
 
 
 class Replies(Protocol):
@@ -158,6 +156,7 @@ class DirectProtocol(HttpToolsProtocol):
 
     cycle: Any  # uvicorn's cycle or a DirectCall
     certificate: str = ""  # the SHA-256 of what the client showed in the handshake
+    farewell_seconds: float = 3.0  # for the goodbye of a TLS client that is hung up on
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, its handshake done; what it shows is looked at this once."""
@@ -171,8 +170,14 @@ class DirectProtocol(HttpToolsProtocol):
         and so would the worker that follows with newer certificates and lists.
         """
         super().shutdown()
-        if self.transport.is_closing():
-            self.loop.call_later(FAREWELL_SECONDS, self.transport.abort)
+        if self.scheme == "https" and self.transport.is_closing():
+            self.loop.call_later(self.farewell_seconds, self._part)
+
+    def _part(self) -> None:
+        if self.transport.get_write_buffer_size():  # somebody still reads
+            self.loop.call_later(self.farewell_seconds, self._part)
+        else:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         """A request begins; what only ASGI needs is made when it is known to go there."""

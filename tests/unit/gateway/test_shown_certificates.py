@@ -46,6 +46,17 @@ class Served:
         writer.close()
 
 
+class Hasty(DirectProtocol):
+    """Hardly waits for a goodbye; tells how often it looked for one."""
+
+    farewell_seconds = 0.05
+    looked = 0
+
+    def _part(self) -> None:
+        self.looked += 1
+        super()._part()
+
+
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     authority, door = TlsAuthority(tmp_path), Echo()
@@ -53,7 +64,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     application, node = Application(door), authority.party("node", use=SERVER)
     trust = ClientTrust(ClientCertificates.OFFERED, authority.pem)
     config = uvicorn.Config(
-        application, http=DirectProtocol, ws="none", lifespan="off", access_log=False,
+        application, http=Hasty, ws="none", lifespan="off", access_log=False,
         log_config=None, server_header=False, date_header=False, proxy_headers=False,
         ssl_context_factory=ContextFactory(node.pem, node.key, trust),
     )  # fmt: skip
@@ -121,3 +132,22 @@ async def test_a_stopping_worker_does_not_wait_for_an_idle_client(served: Served
 
         async with asyncio.timeout(20):  # a loop by itself waits for 30
             await asyncio.shield(served.serving)
+
+
+async def test_who_reads_slowly_gets_the_whole_answer_of_a_stopping_worker(
+    served: Served,
+) -> None:
+    served.door.times = 32 << 20  # more than any buffer on the way takes
+    client = ssl.create_default_context(cafile=served.authority.pem)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=client, limit=1024)
+    writer.write(HEAD % (b"", b""))
+    head = await reader.readuntil(b"\r\n\r\n")
+    (connection,) = served.server.server_state.connections
+    assert isinstance(connection, Hasty)
+
+    served.server.should_exit = True
+    await until(lambda: connection.looked > 2)
+
+    length = int(head.split(b"content-length: ")[1].split()[0])
+    assert len(await reader.readexactly(length)) == 32 << 20
+    writer.close()
