@@ -9,6 +9,7 @@ import asyncio
 import binascii
 import hashlib
 import re
+import ssl
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -33,6 +34,12 @@ def shown_on(transport: asyncio.BaseTransport) -> str:
     tls = transport.get_extra_info("ssl_object")
     shown: bytes | None = tls.getpeercert(binary_form=True) if tls else None
     return hashlib.sha256(shown).hexdigest() if shown else ""
+
+
+def shown_until(transport: asyncio.BaseTransport) -> float:
+    """When the certificate that was shown and judged ends, in seconds since 1970."""
+    shown = transport.get_extra_info("ssl_object").getpeercert()
+    return float(ssl.cert_time_to_seconds(shown["notAfter"]))
 
 
 @dataclass(frozen=True, slots=True)

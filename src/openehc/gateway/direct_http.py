@@ -9,11 +9,12 @@ Reads no message and knows no return code.
 """
 
 import asyncio
+import time
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from openehc.gateway.certificate import SCOPE_KEY, shown_on
+from openehc.gateway.certificate import SCOPE_KEY, shown_on, shown_until
 from openehc.gateway.door import BODY_LIMIT, PATH
 from openehc.gateway.peer import Headers
 
@@ -157,14 +158,28 @@ class DirectProtocol(HttpToolsProtocol):
     cycle: Any  # uvicorn's cycle or a DirectCall
     certificate: str = ""  # the SHA-256 of what the client showed in the handshake
     farewell_seconds: float = 3.0  # for the goodbye of a TLS client that is hung up on
+    expiry: asyncio.TimerHandle | None = None  # hangs up when that certificate ends
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is open, its handshake done; what it shows is looked at this once."""
         super().connection_made(transport)
         self.certificate = shown_on(transport)
+        if self.certificate:
+            left = shown_until(transport) - self.now()
+            self.expiry = self.loop.call_later(left, self.shutdown)
+
+    def now(self) -> float:
+        """The wall clock, in seconds since 1970."""
+        return time.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; nothing has to end it any more."""
+        if self.expiry:
+            self.expiry.cancel()
+        super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """The worker stops: hang up, once what was begun is answered.
+        """The worker stops or the certificate ends: hang up, once what was begun is answered.
 
         An idle client seldom answers the goodbye of TLS, for which a loop would wait 30 seconds,
         and so would the worker that follows with newer certificates and lists.

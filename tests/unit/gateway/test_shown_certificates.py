@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from openehc.gateway.certificate import SCOPE_KEY
 from openehc.gateway.direct_http import DirectProtocol
 from openehc.wiring.client_certificates import ClientCertificates
 from openehc.wiring.tls import ClientTrust, ContextFactory
-from tests.support.tls_authority import SERVER, Party, TlsAuthority
+from tests.support.tls_authority import DAY, SERVER, Party, TlsAuthority
 from tests.support.waiting import until
 from tests.unit.gateway.test_direct_http import Application, Echo
 
@@ -33,12 +34,16 @@ class Served:
     server: uvicorn.Server
     serving: "asyncio.Task[None]"
 
-    async def post(self, shown: Party | None, *requests: bytes) -> None:
-        """Send requests one after the other on one connection."""
+    async def open(self, shown: Party | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection on which this was shown."""
         client = ssl.create_default_context(cafile=self.authority.pem)
         if shown:
             client.load_cert_chain(shown.pem, shown.key)
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=client)
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=client)
+
+    async def post(self, shown: Party | None, *requests: bytes) -> None:
+        """Send requests one after the other on one connection."""
+        reader, writer = await self.open(shown)
         for request in requests:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
@@ -51,6 +56,10 @@ class Hasty(DirectProtocol):
 
     farewell_seconds = 0.05
     looked = 0
+    ahead = timedelta()
+
+    def now(self) -> float:
+        return super().now() + self.ahead.total_seconds()
 
     def _part(self) -> None:
         self.looked += 1
@@ -118,6 +127,38 @@ async def test_behind_a_proxy_its_word_counts_and_not_what_it_shows_itself(
     await served.post(proxy, HEAD % (b"", told), HEAD % (b"", b""))
 
     assert served.door.certificates == [party.fingerprint, ""]
+
+
+async def test_a_connection_does_not_outlive_its_certificate(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hasty, "ahead", DAY)
+    ends, stays = (served.authority.party(f"{days}", ends=days * DAY) for days in (1, 3))
+    lines = [await served.open(party) for party in (ends, stays)]
+
+    async with asyncio.timeout(20):
+        assert await lines[0][0].read() == b""
+
+    lines[1][1].write(HEAD % (b"", b""))
+    assert (await lines[1][0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+    for _, writer in lines:
+        writer.close()
+
+
+async def test_a_connection_that_is_gone_leaves_no_timer_behind(served: Served) -> None:
+    _, writer = await served.open(served.authority.party("hospital"))
+    connections = served.server.server_state.connections
+    await until(lambda: bool(connections))
+    (connection,) = connections
+    assert isinstance(connection, Hasty)
+    timer = connection.expiry
+    assert timer
+    assert not timer.cancelled()
+
+    writer.close()
+
+    await until(lambda: not connections)
+    assert timer.cancelled()
 
 
 async def test_a_stopping_worker_does_not_wait_for_an_idle_client(served: Served) -> None:
