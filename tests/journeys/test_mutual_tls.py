@@ -24,22 +24,15 @@ from openehc.access.kinds import APPLICATIONS
 from openehc.access.record import ActCommand, Record, Search
 from openehc.access.rules import Act
 from openehc.audit.model import Actor, ActorKind
-from openehc.audit.trail import AuditTrail
 from openehc.console.api.access_desk import AccessDesk
-from openehc.crypto.keyfile import KeyPurpose, open_key_file
-from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.clock import SystemClock
-from openehc.kernel.ids import SystemEntropy
 from openehc.storage.listing import Listing
-from openehc.storage.pool import Database
-from openehc.wiring.access_desk import build_access_desk
-from openehc.wiring.demo import EHCIN
-from openehc.wiring.settings import Settings
 from tests.journeys.test_tls import TlsProcesses, handshake, old_client
 from tests.support.client import GATEWAY, VERIFY, GatewayClient
 from tests.support.folders import new_folder
 from tests.support.messages import verification
 from tests.support.node import environment, free_port
+from tests.support.operators import desk_over
 from tests.support.source_tree import ROOT
 from tests.support.tls_authority import DAY, SERVER, Party, TlsAuthority, self_signed
 from tests.support.waiting import until_told
@@ -142,19 +135,10 @@ class Operator:
 @pytest.fixture
 async def operator(offering: Asking) -> AsyncIterator[Operator]:
     """The use cases over the node's database; afterwards nothing is bound."""
-    database = await Database.connect(offering.dsn, size=2, name="operator")
-    passphrase = (offering.data / "passphrase").read_text("utf-8").strip()
-    keys = open_key_file(offering.data / "keys.json", passphrase)
-    settings = Settings(data=offering.data, ehcin=EHCIN, mode=KeyPurpose.DEMO)
-    desk = build_access_desk(
-        settings, database, AuditTrail(database, SystemEntropy()),
-        sealer=ProfileSealer(keys.sealing, current=keys.sealing_current), clock=SystemClock(),
-        entropy=SystemEntropy(),
-    )  # fmt: skip
-    operator = Operator(desk, offering.profile["ehcappid"])
-    yield operator
-    await operator.bind()
-    await database.close()
+    async with desk_over(offering.data, offering.dsn) as desk:
+        operator = Operator(desk, offering.profile["ehcappid"])
+        yield operator
+        await operator.bind()
 
 
 async def settles(node: Asking, code: str, shown: Party | None = None) -> None:
