@@ -6,6 +6,7 @@ are not run here.
 """
 
 import secrets
+import ssl
 from asyncio import Runner
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,12 @@ from bench.messages import Desk, LoadMethod
 from bench.node import BenchedNode, NoNode, own_demo, raise_file_limit, running_node
 from bench.report import circumstances_text, heading, row_text, verdict_text, write_json
 from bench.residents import HOW_MANY
+from openehc.envelope.client_tls import WrongClientFile, client_context
 from openehc.kernel.clock import SystemClock
 
 _SPARE_FILES: Final = 200
 _LONGEST: Final = 120.0
+_FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +81,23 @@ def _counts(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[i
     help="Measure the running node of this demo.json instead.",
 )  # fmt: skip
 @click.option(
+    "--cert", "certificate", type=_FILE,
+    help="With --profile: the client certificate to show, in PEM; its key too, without --key.",
+)  # fmt: skip
+@click.option("--key", type=_FILE, help="Its key; a password is asked for.")
+@click.option("--ca", "authorities", type=_FILE, help="Who vouches for the node, in PEM.")
+@click.option(
     "--strict", "exit_code_when_missed", flag_value=1, default=0, type=int,
     help="End with 1 when a budget is missed.",
 )  # fmt: skip
 def main(
     *, workers: int, residents: int, crypto: str | None, target: Path | None, profile: Path | None,
-    exit_code_when_missed: int, **what: Any,  # noqa: ANN401 (the fields of Order)
+    exit_code_when_missed: int, **what: Any,  # noqa: ANN401 (the fields of Order, files of TLS)
 ) -> None:  # fmt: skip
     """Print what register, generate and verify cost, against the budgets."""
     if profile and residents:
         raise click.UsageError("--residents fills a demo of the bench's own, not a node that runs")
+    files = {name: what.pop(name) for name in ("certificate", "key", "authorities")}
     order = Order(**what)
     try:
         raise_file_limit(files=max(CROWD, *order.connections) + _SPARE_FILES)
@@ -95,16 +105,23 @@ def main(
             short = measure_crypto(workers=workers, seconds=order.seconds, target=target)
             raise SystemExit(exit_code_when_missed if short else 0)
         if profile:
-            facts, rows = _measured(running_node(profile), order)
+            facts, rows = _measured(running_node(profile, lambda: _tls(**files)), order)
         else:
             click.echo("starting a demo node ...")
             with own_demo(workers=workers, residents=residents) as node:
                 facts, rows = _measured(node, order)
-    except NoNode as trouble:
+    except (NoNode, WrongClientFile) as trouble:
         raise click.ClickException(str(trouble)) from None
     if target:
         write_json(target, facts=facts, rows=rows)
     raise SystemExit(exit_code_when_missed if any(missed(row) for row in rows) else 0)
+
+
+def _tls(**files: Path | None) -> ssl.SSLContext:
+    def password() -> str:
+        return str(click.prompt("Password of the key", hide_input=True))
+
+    return client_context(**files, password=password)
 
 
 def _measured(node: BenchedNode, order: Order) -> tuple[Circumstances, list[Row]]:

@@ -7,6 +7,7 @@ cores every microsecond spent here is taken from the server. Seals and opens not
 import asyncio
 import math
 import re
+import ssl
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -168,11 +169,13 @@ class Crowd:
     clients: tuple[Client, ...]
 
     @classmethod
-    async def connect(cls, *, host: str, port: int, count: int) -> "Crowd":
+    async def connect(
+        cls, *, host: str, port: int, count: int, tls: ssl.SSLContext | None = None
+    ) -> "Crowd":
         """Open `count` connections; raises OSError when the server does not take them."""
         loop = asyncio.get_running_loop()
         opened = await asyncio.gather(
-            *(loop.create_connection(Client, host, port) for _ in range(count))
+            *(loop.create_connection(Client, host, port, ssl=tls) for _ in range(count))
         )
         return cls(tuple(client for _, client in opened))
 

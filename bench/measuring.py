@@ -79,7 +79,7 @@ class Bench:
     @asynccontextmanager
     async def _crowd(self, connections: int) -> AsyncIterator[Crowd]:
         host, port = self.node.address
-        crowd = await Crowd.connect(host=host, port=port, count=connections)
+        crowd = await Crowd.connect(host=host, port=port, count=connections, tls=self.node.tls)
         try:
             yield crowd
         finally:

@@ -8,11 +8,12 @@ import os
 import resource
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,21 +36,28 @@ class NoNode(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class BenchedNode:
-    """Where a node is and who speaks to it; `processes` is None when it is elsewhere."""
+    """Where a node is and who speaks to it; `processes` is None when it is elsewhere.
+
+    `tls` is how it is spoken to, None for plain HTTP.
+    """
 
     gateway_url: str
     who: Credentials
     processes: NodeProcesses | None
+    tls: ssl.SSLContext | None = None
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the gateway."""
         url = urlsplit(self.gateway_url)
-        return url.hostname or _HOST, url.port or 80
+        return url.hostname or _HOST, url.port or (443 if self.tls else 80)
 
 
-def running_node(profile: Path) -> BenchedNode:
-    """The node of a demo.json; raises NoNode for a file that is none."""
+def running_node(profile: Path, tls: Callable[[], ssl.SSLContext] | None = None) -> BenchedNode:
+    """The node of a demo.json; raises NoNode for a file that is none.
+
+    `tls` makes what an https address is spoken to with; the system's authorities without.
+    """
     try:
         told: dict[str, Any] = json.loads(profile.read_text(encoding="utf-8"))
         processes = NodeProcesses(int(told.get("pid", 0)))
@@ -57,9 +65,14 @@ def running_node(profile: Path) -> BenchedNode:
             gateway_url=told["gateway_url"],
             who=Credentials(told["app_id"], told["app_secret"], told["term_id"]),
             processes=processes if processes.pid and processes.alive() else None,
+            tls=(tls or ssl.create_default_context)() if _is_https(told["gateway_url"]) else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise NoNode(f"{profile}: {wrong!r}") from None
+
+
+def _is_https(url: str) -> bool:
+    return urlsplit(url).scheme == "https"
 
 
 @contextmanager

@@ -13,19 +13,13 @@ from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, TERMINALS, Kind
 from openehc.access.record import ActCommand, Record, Search
 from openehc.access.rules import Act
 from openehc.audit.model import Actor, ActorKind
-from openehc.audit.trail import AuditTrail
 from openehc.console.api.access_desk import AccessDesk
-from openehc.crypto.keyfile import open_key_file
-from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.clock import SystemClock
-from openehc.kernel.ids import SystemEntropy
 from openehc.storage.listing import Listing
-from openehc.storage.pool import Database
-from openehc.wiring.access_desk import build_access_desk
-from openehc.wiring.settings import Settings
 from tests.support.client import VERIFY, GatewayClient
 from tests.support.messages import verification
 from tests.support.node import Processes
+from tests.support.operators import desk_over
 
 BY: Final = Actor(ActorKind.USER, "province", "127.0.0.1")
 CONNECTIONS: Final = 8
@@ -35,17 +29,9 @@ TRIES: Final = 3
 
 
 @pytest.fixture
-async def desk(demo: Processes, plain_settings: Settings) -> AsyncIterator[AccessDesk]:
-    """The use cases over the demo's database, in this process."""
-    database = await Database.connect(demo.dsn, size=2, name="operator")
-    passphrase = (demo.data / "passphrase").read_text("utf-8").strip()
-    keys = open_key_file(demo.data / "keys.json", passphrase)
-    yield build_access_desk(
-        plain_settings, database, AuditTrail(database, SystemEntropy()),
-        sealer=ProfileSealer(keys.sealing, current=keys.sealing_current), clock=SystemClock(),
-        entropy=SystemEntropy(),
-    )  # fmt: skip
-    await database.close()
+async def desk(demo: Processes) -> AsyncIterator[AccessDesk]:
+    async with desk_over(demo.data, demo.dsn) as opened:
+        yield opened
 
 
 @pytest.fixture

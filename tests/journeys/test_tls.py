@@ -103,7 +103,7 @@ def tls_demo() -> Iterator[TlsProcesses]:
         shutil.rmtree(folder)
 
 
-def _old_client(version: ssl.TLSVersion) -> ssl.SSLContext:
+def old_client(version: ssl.TLSVersion) -> ssl.SSLContext:
     """A client that speaks nothing newer, and trusts whatever answers."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -134,14 +134,14 @@ def _handshake_in_memory(client: ssl.SSLContext, server: ssl.SSLContext) -> str 
     return ends[0].version()
 
 
-def _handshake(port: int, client: ssl.SSLContext) -> str | None:
+def handshake(port: int, client: ssl.SSLContext) -> str | None:
     plain = socket.create_connection(("127.0.0.1", port), timeout=5)
     with client.wrap_socket(plain) as connection:
         return connection.version()
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("G3-A-3.1-1", "G1-9.6-3")
+@pytest.mark.requirement("G3-A-3.1-1", "G1-9.6-3", "G2-A-5.3.1-6", "G2-A-5.3.1-7")
 async def test_a_call_over_https_and_nothing_below_tls_1_2(tls_demo: TlsProcesses) -> None:
     assert tls_demo.profile["gateway_url"].startswith("https://")
     async with tls_demo.http() as http:
@@ -150,15 +150,15 @@ async def test_a_call_over_https_and_nothing_below_tls_1_2(tls_demo: TlsProcesse
         verified = await client.call(VERIFY, verification(card["ehealth_code"]))
     assert verified.biz["user_name"] == card["user_name"]
 
-    old, late = (_old_client(version) for version in (ssl.TLSVersion.TLSv1_1,
+    old, late = (old_client(version) for version in (ssl.TLSVersion.TLSv1_1,
                                                       ssl.TLSVersion.TLSv1_2))  # fmt: skip
     permissive = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     permissive.load_cert_chain(tls_demo.certificate, tls_demo.certificate.with_suffix(".key"))
     _allow_old_versions(permissive)
     assert _handshake_in_memory(old, permissive) == "TLSv1.1"  # the client could
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        _handshake(tls_demo.port, old)
-    assert _handshake(tls_demo.port, late) == "TLSv1.2"
+        handshake(tls_demo.port, old)
+    assert handshake(tls_demo.port, late) == "TLSv1.2"
     async with httpx.AsyncClient(trust_env=False) as plain:
         with pytest.raises(httpx.TransportError):
             await plain.get(f"http://127.0.0.1:{tls_demo.port}/health/live")

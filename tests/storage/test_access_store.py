@@ -186,3 +186,32 @@ async def test_no_application_has_the_name_of_the_platform_itself(
 ) -> None:
     with pytest.raises(StatementRefused):
         await stores.access.save_application(replace(app, app_id=name, ehcappid="E-2"))
+
+
+@pytest.mark.parametrize("needed", ["needed", "only bound"])
+async def test_certificates_limit_an_application_that_needs_one(
+    stores: Stores, app: Application, needed: str
+) -> None:
+    await stores.database.execute(
+        "update applications set client_certificates = $1, certificate_needed = $2",
+        ["ab" * 32, "cd" * 32], needed == "needed",
+    )  # fmt: skip
+
+    (read,) = (await stores.access.registers()).applications
+
+    demanded = {"ab" * 32, "cd" * 32} if needed == "needed" else set()
+    assert read.limits.certificates == demanded
+    assert replace(read, limits=app.limits) == app
+
+
+@pytest.mark.parametrize(
+    "changed",
+    ["client_certificates = '{AB}'", "client_certificates = array[null]",
+     "client_certificates = array_fill(repeat('a', 64), array[11])", "certificate_needed = true"],
+)  # fmt: skip
+async def test_the_database_keeps_no_other_certificates(
+    stores: Stores, app: Application, changed: str
+) -> None:
+    with pytest.raises(StatementRefused):
+        await stores.database.execute(f"update applications set {changed}")  # noqa: S608 (our own words)
+    assert (await stores.access.registers()).applications == (app,)

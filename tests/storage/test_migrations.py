@@ -223,3 +223,24 @@ def test_every_migration_of_the_program_has_a_way_back_that_leaves_no_table(
     assert len(pending(empty_database_dsn)) == len(
         [path for path in MIGRATIONS.glob("*.sql") if "rollback" not in path.name]
     )
+
+
+def test_an_application_stays_when_its_certificates_are_taken_back(
+    empty_database_dsn: str,
+) -> None:
+    migrate(empty_database_dsn)
+    with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+        connection.execute(
+            "insert into institutions (org_code, org_name) values ('ORG-1', '示例医院');"
+            "insert into applications (app_id, institution_id, app_name, app_channel, ehcappid,"
+            " client_certificates, certificate_needed)"
+            " select 'app-1', institution_id, '示例系统', '601', '9901A0001XXTB0001',"
+            " array[repeat('a', 64)], true from institutions"
+        )
+
+    while rollback_last(empty_database_dsn) != "0018_client_certificates":
+        pass
+    migrate(empty_database_dsn)
+
+    kept = "select app_id || ':' || cardinality(client_certificates) from applications"
+    assert _value(empty_database_dsn, kept) == "app-1:0"

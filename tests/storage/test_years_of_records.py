@@ -51,7 +51,7 @@ async def test_days_that_are_not_asked_for_are_not_opened(database_dsn: str, nam
 async def test_a_checkpoint_asks_for_its_days_alone(database: Database) -> None:
     source = ChainSource(
         RECORDS.name, moved=PLANNED_FOR_ITS_DAY, of_day=RECORDS.of_day, span=RECORDS.span,
-        content=RECORDS.content,
+        hashes=RECORDS.hashes, content=RECORDS.content,
     )  # fmt: skip
 
     assert await CheckpointStore(database, [source]).sign(KEY, at=MORNING)

@@ -95,6 +95,12 @@ async def _limit(stage: Stage) -> Call:
     return await _on(stage, APPLICATIONS, entry, "/limits", {"grants": [], "rate_limit": 5})
 
 
+async def _bind(stage: Stage) -> Call:
+    _, entry = await _entry(stage, APPLICATIONS, "approve")
+    form = {"certificates": ["ab" * 32], "needed": True, "reason": REASON}
+    return await _on(stage, APPLICATIONS, entry, "/certificates", form)
+
+
 async def _accept_report(stage: Stage) -> Call:
     form, entry = await _entry(stage, APPLICATIONS, "approve")
     changed = await stage.desk.province.put(
@@ -126,6 +132,9 @@ _OF_SOFTWARE: Final = {
         "application.end_overlap", "application", partial(_secret, "/secret/previous")
     ),
     "PUT /api/applications/{record_id}/limits": Row("application.limit", "application", _limit),
+    "PUT /api/applications/{record_id}/certificates": Row(
+        "application.bind_certificates", "application", _bind
+    ),
     "POST /api/applications/{record_id}/accept_report": Row(
         "application.accept_report", "application", _accept_report
     ),

@@ -20,7 +20,7 @@ _ALL: Final = frozenset({
     Act.RESTORE, Act.EXIT,
 })  # fmt: skip
 _OF_SOFTWARE: Final = frozenset({
-    Act.ROTATE, Act.END_OVERLAP, Act.REVOKE, Act.LIMIT, Act.ACCEPT_REPORT,
+    Act.ROTATE, Act.END_OVERLAP, Act.REVOKE, Act.LIMIT, Act.BIND, Act.ACCEPT_REPORT,
 })  # fmt: skip
 
 
@@ -57,8 +57,8 @@ APPLICATIONS: Final = Kind(
     entry=ApplicationEntry, number="ehcappid", label="app_name",
     acts=_ALL | _OF_SOFTWARE, dated="record_time",
     more=("app_id", "record_time", "erhc_system", "secret_made_at", "previous_until",
-          "report_due_since", "rate_limit", "daily_quota", "allowed_networks", "grants",
-          "last_success_at", "has_secret"),
+          "report_due_since", "rate_limit", "daily_quota", "allowed_networks",
+          "client_certificates", "certificate_needed", "grants", "last_success_at", "has_secret"),
     by_two=frozenset({Act.EXIT}),
 )  # fmt: skip
 TERMINALS: Final = Kind(

@@ -42,11 +42,16 @@ class Institution:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an application may use; None and () limit nothing. Requests, per second and per day."""
+    """What an application may use; None and nothing in it limit nothing.
+
+    Requests, per second and per day; where it comes from; the SHA-256 (hexadecimal) of the
+    TLS certificates of which its connection has to show one.
+    """
 
     rate_limit: int | None = None
     daily_quota: int | None = None
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    certificates: frozenset[str] = frozenset()
 
 
 NO_LIMITS: Final = Limits()

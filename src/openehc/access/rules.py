@@ -37,6 +37,7 @@ class Act(StrEnum):
     END_OVERLAP = "end_overlap"
     REVOKE = "revoke_secret"
     LIMIT = "limit"
+    BIND = "bind_certificates"
     ACCEPT_REPORT = "accept_report"
 
 
@@ -57,6 +58,7 @@ FROM: Final[Mapping[Act, frozenset[Standing]]] = {
     Act.END_OVERLAP: _WORKING | {Standing.BLACKLISTED},
     Act.REVOKE: _WORKING | {Standing.BLACKLISTED, Standing.EXITED},
     Act.LIMIT: _WORKING | {Standing.APPLIED},
+    Act.BIND: _WORKING | {Standing.APPLIED},
     Act.ACCEPT_REPORT: _WORKING,
 }
 """In which standings an act is possible; an application is made of nothing."""

@@ -245,6 +245,7 @@ _LOADED: Final = {
             " a.previous_until,"
             " a.institution_id, a.app_name, a.app_channel, a.ehcappid, a.wire_profile, a.standing,"
             " a.rate_limit, a.daily_quota, a.allowed_networks,"
+            " a.client_certificates, a.certificate_needed,"
             " coalesce(array_agg(g.method) filter (where g.method is not null), '{}') as grants"
             " from applications a left join application_grants g using (app_id)"
             " where a.ehcappid is not null"

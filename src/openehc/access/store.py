@@ -150,9 +150,10 @@ async def _count(connection: Transaction, number: str) -> None:
 
 def _limits(row: Any) -> Limits:  # noqa: ANN401 (a row of the driver)
     rate, quota, networks = row["rate_limit"], row["daily_quota"], row["allowed_networks"]
-    if rate is None and quota is None and not networks:
+    needed = frozenset(row["client_certificates"] if row["certificate_needed"] else ())
+    if rate is None and quota is None and not networks and not needed:
         return NO_LIMITS
-    return Limits(rate, quota, tuple(networks))
+    return Limits(rate, quota, tuple(networks), needed)
 
 
 def _institution(row: Any) -> Institution:  # noqa: ANN401 (a row of the driver)

@@ -1,4 +1,4 @@
-"""What applications use, counted in this worker: rate, daily quota, networks, last success.
+"""What applications use, counted in this worker: rate, daily quota, origin, last success.
 
 A request costs a dict access; the database hears of the sums in intervals and answers with
 the sums of all workers (`traffic_store.py`). So the limit on requests a second is exact
@@ -23,8 +23,9 @@ MOST_KNOCKS: Final = 200
 """So many different strangers are remembered between two flushes; the rest is not counted."""
 
 KNOCKS: Final = frozenset(
-    {Reason.APP_UNKNOWN, Reason.NOT_GRANTED, Reason.NETWORK_FORBIDDEN, Reason.DIGEST_WRONG}
-)
+    {Reason.APP_UNKNOWN, Reason.NOT_GRANTED, Reason.NETWORK_FORBIDDEN, Reason.DIGEST_WRONG,
+     Reason.CERTIFICATE_FORBIDDEN}
+)  # fmt: skip
 """Refusals that say that somebody tries what is not theirs."""
 
 
@@ -76,21 +77,18 @@ class Traffic:
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
 
     def admit(
-        self, app_id: str, limits: Limits | None, *, peer: str, now: datetime
+        self, app_id: str, limits: Limits | None, *, peer: str, now: datetime, certificate: str = ""
     ) -> Refusal | None:
         """Count a request whose sender is proven, or say what limits it."""
         if limits is not None:
-            refusal = self._limited(app_id, limits, peer=peer, now=now)
+            refusal = _from_elsewhere(limits, peer, certificate)
+            refusal = refusal or self._limited(app_id, limits, now=now)
             if refusal:
                 return refusal
         self.calls[app_id] = self.calls.get(app_id, 0) + 1
         return None
 
-    def _limited(self, app_id: str, limits: Limits, *, peer: str, now: datetime) -> Refusal | None:
-        if limits.networks:
-            address = _address(peer)
-            if address is None or not any(address in network for network in limits.networks):
-                return Refusal(Reason.NETWORK_FORBIDDEN)
+    def _limited(self, app_id: str, limits: Limits, *, now: datetime) -> Refusal | None:
         if limits.daily_quota is not None:
             self._turn(china_day(now))
             used = self._totals.get(app_id, 0) + self.calls.get(app_id, 0)
@@ -141,6 +139,16 @@ class Traffic:
             if bucket and app_id in self._totals and everybody > 0:
                 bucket.share = min(max(own[app_id] / everybody, 1 / self.workers), 1.0)
             self._totals[app_id] = total
+
+
+def _from_elsewhere(limits: Limits, peer: str, certificate: str) -> Refusal | None:
+    if limits.networks:
+        address = _address(peer)
+        if address is None or not any(address in network for network in limits.networks):
+            return Refusal(Reason.NETWORK_FORBIDDEN)
+    if limits.certificates and certificate not in limits.certificates:
+        return Refusal(Reason.CERTIFICATE_FORBIDDEN)
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """`ehc call`: sign, encrypt, send, check the reply, decrypt, print."""
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,11 +15,14 @@ from openehc.envelope.client_side import (
     open_reply,
     seal_request,
 )
+from openehc.envelope.client_tls import WrongClientFile, client_context
 from openehc.envelope.message import SignatureStyle
 from openehc.envelope.reading import UnreadableJson
 from openehc.kernel.clock import SystemClock
 
 TIMEOUT_SECONDS: Final = 30
+
+_file: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command()
@@ -32,7 +36,20 @@ TIMEOUT_SECONDS: Final = 30
     "--style", type=click.Choice(["digest", "sign"]), default="digest", show_default=True,
     help="Which pair of names carries the digest.",
 )  # fmt: skip
-def call(method: str, biz: str, profile: Path, style: str) -> None:
+@click.option(
+    "--cert", "certificate", type=_file,
+    help="Certificate chain in PEM to show to the node; its key too, without --key.",
+)  # fmt: skip
+@click.option("--key", type=_file, help="The certificate's key in PEM; its password is asked for.")
+@click.option("--key-password-file", type=_file, help="Holds the password of the key.")
+@click.option(
+    "--ca", "authorities", type=_file,
+    help="Who vouches for the node, in PEM; the system's authorities.",
+)  # fmt: skip
+def call(
+    method: str, biz: str, profile: Path, style: str, key_password_file: Path | None,
+    **tls: Path | None,
+) -> None:  # fmt: skip
     """Call METHOD with the biz fields JSON; prints the reply as one JSON object."""
     told = _profile(profile)
     try:
@@ -46,12 +63,19 @@ def call(method: str, biz: str, profile: Path, style: str) -> None:
     )
     request = seal_request(who, method, fields, now=SystemClock().now())
     try:
-        reply = open_reply(who, _post(told["gateway_url"], request))
-    except (ReplyNotAuthentic, UnreadableJson) as broken:
+        context = client_context(password=lambda: _password(key_password_file), **tls)
+        reply = open_reply(who, _post(told["gateway_url"], request, context))
+    except (ReplyNotAuthentic, UnreadableJson, WrongClientFile) as broken:
         raise click.ClickException(str(broken)) from None
     click.echo(json.dumps(reply, ensure_ascii=False, indent=2))
     if reply.get("ret_code") != "0000":
         raise SystemExit(1)
+
+
+def _password(file: Path | None) -> str:
+    if file:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    return str(click.prompt("Password of the key", hide_input=True, err=True))
 
 
 def _profile(path: Path) -> dict[str, Any]:
@@ -66,14 +90,16 @@ def _profile(path: Path) -> dict[str, Any]:
     return dict(told)
 
 
-def _post(url: str, fields: dict[str, Any]) -> bytes:
+def _post(url: str, fields: dict[str, Any], tls: ssl.SSLContext) -> bytes:
     if not url.startswith(("http://", "https://")):
         raise click.ClickException("gateway_url: http:// or https:// is expected")
     request = urllib.request.Request(  # noqa: S310 (scheme checked above)
         url, data=json.dumps(fields).encode(), headers={"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as reply:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            request, timeout=TIMEOUT_SECONDS, context=tls
+        ) as reply:
             body: bytes = reply.read()
     except (urllib.error.URLError, OSError) as error:
         raise click.ClickException(f"{url}: {error}") from None

@@ -13,6 +13,7 @@ from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyFileError, KeyPurpose
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import PlatformError
+from openehc.wiring.client_certificates import ClientCertificates
 from openehc.wiring.creating import create_node, write_private
 from openehc.wiring.demo import (
     ORG_CODE,
@@ -64,6 +65,19 @@ tls_certificate_option = click.option(
 tls_key_option = click.option(
     "--tls-key", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
     help="The certificate's private key in PEM, without a password.",
+)  # fmt: skip
+client_certificates_option = click.option(
+    "--tls-client-certificates", type=click.Choice([how.value for how in ClientCertificates]),
+    callback=lambda _context, _option, how: ClientCertificates(how) if how else None,
+    help="Whether clients show certificates: to the node, or to a trusted proxy; off.",
+)  # fmt: skip
+client_ca_option = click.option(
+    "--tls-client-ca", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="Certificates in PEM of the authorities whose clients are let in.",
+)  # fmt: skip
+client_crl_option = click.option(
+    "--tls-client-crl", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="Their revocation lists in PEM, one of each authority.",
 )  # fmt: skip
 host_option = click.option("--host", help="Address to listen on; 127.0.0.1.")
 
@@ -129,6 +143,9 @@ def _tell_passwords(passwords: dict[str, str], file: Path | None) -> None:
 @crypto_option
 @tls_certificate_option
 @tls_key_option
+@client_certificates_option
+@client_ca_option
+@client_crl_option
 def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN401 (names of Settings)
     """Run a node until Ctrl-C or SIGTERM."""
     try:
@@ -159,6 +176,9 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
 @crypto_option
 @tls_certificate_option
 @tls_key_option
+@client_certificates_option
+@client_ca_option
+@client_crl_option
 @click.option(
     "--with-guide-sample", "guide_sample", flag_value="yes",
     help="Also register the application of the guide's published vectors; any timestamp works.",

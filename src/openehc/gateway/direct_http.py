@@ -9,10 +9,12 @@ Reads no message and knows no return code.
 """
 
 import asyncio
+import time
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from openehc.gateway.certificate import SCOPE_KEY, shown_on, shown_until
 from openehc.gateway.door import BODY_LIMIT, PATH
 from openehc.gateway.peer import Headers
 
@@ -27,10 +29,16 @@ _CLOSE: Final = b"connection: close\r\n"
 class Replies(Protocol):
     """The door, as far as it is known here."""
 
+    reads_certificates: bool
+    """Whether a proxy in front tells which certificate a client showed it."""
+
     def peer_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
         """Where a connection comes from, as an IP address."""
 
-    async def reply_to(self, raw: bytes, peer: str = "") -> bytes:
+    def certificate_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
+        """The certificate of which such a proxy tells; "" when it tells of none."""
+
+    async def reply_to(self, raw: bytes, peer: str = "", certificate: str = "") -> bytes:
         """The reply to a whole message; raises nothing."""
 
     def too_large(self) -> bytes:
@@ -58,8 +66,10 @@ _NOBODY: Final = _NobodyWaits()
 class DirectCall:
     """One request on the short way; has the attributes that uvicorn reads of its cycle."""
 
-    __slots__ = ("_door", "_event", "_parts", "_peer", "_protocol", "_size", "disconnected",
-                 "keep_alive", "more_body", "response_complete", "task")  # fmt: skip
+    __slots__ = (
+        "_certificate", "_door", "_event", "_parts", "_peer", "_protocol", "_size",
+        "disconnected", "keep_alive", "more_body", "response_complete", "task",
+    )  # fmt: skip
 
     def __init__(
         self, protocol: "DirectProtocol", door: Replies, event: asyncio.Event | None
@@ -69,6 +79,9 @@ class DirectCall:
         self._door = door
         self._event = event
         self._peer = door.peer_of(protocol.client, protocol.headers)
+        self._certificate = protocol.certificate
+        if door.reads_certificates:
+            self._certificate = door.certificate_of(protocol.client, protocol.headers)
         self._parts: list[bytes] = []
         self._size = 0
         self.keep_alive = protocol.parser.should_keep_alive()
@@ -123,7 +136,7 @@ class DirectCall:
             return self._door.too_large()
         parts = self._parts
         raw = parts[0] if len(parts) == 1 else b"".join(parts)
-        return await self._door.reply_to(raw, self._peer)
+        return await self._door.reply_to(raw, self._peer, self._certificate)
 
     async def _write(self, reply: bytes) -> None:
         protocol = self._protocol
@@ -143,6 +156,43 @@ class DirectProtocol(HttpToolsProtocol):
     """uvicorn's protocol over httptools with the short way; given to uvicorn as its `http`."""
 
     cycle: Any  # uvicorn's cycle or a DirectCall
+    certificate: str = ""  # the SHA-256 of what the client showed in the handshake
+    farewell_seconds: float = 3.0  # for the goodbye of a TLS client that is hung up on
+    expiry: asyncio.TimerHandle | None = None  # hangs up when that certificate ends
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection is open, its handshake done; what it shows is looked at this once."""
+        super().connection_made(transport)
+        self.certificate = shown_on(transport)
+        if self.certificate:
+            left = shown_until(transport) - self.now()
+            self.expiry = self.loop.call_later(left, self.shutdown)
+
+    def now(self) -> float:
+        """The wall clock, in seconds since 1970."""
+        return time.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; nothing has to end it any more."""
+        if self.expiry:
+            self.expiry.cancel()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The worker stops or the certificate ends: hang up, once what was begun is answered.
+
+        An idle client seldom answers the goodbye of TLS, for which a loop would wait 30 seconds,
+        and so would the worker that follows with newer certificates and lists.
+        """
+        super().shutdown()
+        if self.scheme == "https" and self.transport.is_closing():
+            self.loop.call_later(self.farewell_seconds, self._part)
+
+    def _part(self) -> None:
+        if self.transport.get_write_buffer_size():  # somebody still reads
+            self.loop.call_later(self.farewell_seconds, self._part)
+        else:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         """A request begins; what only ASGI needs is made when it is known to go there."""
@@ -217,4 +267,6 @@ class DirectProtocol(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
+        if self.certificate:
+            self.scope["state"][SCOPE_KEY] = self.certificate
         super().on_headers_complete()

@@ -11,6 +11,7 @@ import traceback
 from typing import Final
 
 from openehc.gateway.asgi import Receive, Scope, Send, send_whole
+from openehc.gateway.certificate import SCOPE_KEY, ForwardedCertificate
 from openehc.gateway.peer import Headers, PeerFinder
 from openehc.gateway.pipeline import Exchange, Pipeline
 from openehc.gateway.request_log import RequestLog
@@ -38,9 +39,11 @@ class Door:
 
     def __init__(
         self, pipeline: Pipeline, clock: Clock, request_log: RequestLog,
-        peers: PeerFinder | None = None,
+        peers: PeerFinder | None = None, forwarded: ForwardedCertificate | None = None,
     ) -> None:  # fmt: skip
         self._peers = peers or PeerFinder()
+        self._forwarded = forwarded
+        self.reads_certificates = forwarded is not None
         self._pipeline = pipeline
         self._clock = clock
         self._request_log = request_log
@@ -52,8 +55,11 @@ class Door:
             await send_whole(send, 405, refusal, _TYPE, (b"allow", b"POST"))
             return
         try:
-            peer = self.peer_of(scope.get("client"), scope.get("headers", ()))
-            reply = await self.reply_to(await _body(receive), peer)
+            client, headers = scope.get("client"), scope.get("headers", ())
+            peer, certificate = self.peer_of(client, headers), _shown(scope)
+            if self.reads_certificates:
+                certificate = self.certificate_of(client, headers)
+            reply = await self.reply_to(await _body(receive), peer, certificate)
         except BodyTooLarge:
             await send_whole(send, 200, self.too_large(), _TYPE, (b"connection", b"close"))
         except ClientGone:
@@ -65,9 +71,13 @@ class Door:
         """Where a connection comes from, as an IP address."""
         return self._peers.of(client, headers)
 
-    async def reply_to(self, raw: bytes, peer: str = "") -> bytes:
+    def certificate_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
+        """The SHA-256 of the certificate of which a trusted proxy tells; "" for none."""
+        return self._forwarded.of(client, headers) if self._forwarded else ""
+
+    async def reply_to(self, raw: bytes, peer: str = "", certificate: str = "") -> bytes:
         """The reply to a whole message, with its line in the request log."""
-        exchange = Exchange(received_at=self._clock.now(), peer=peer)
+        exchange = Exchange(received_at=self._clock.now(), peer=peer, certificate=certificate)
         reply = await self._answer(raw, exchange)
         self._request_log.add(exchange, self._clock.now())
         return reply
@@ -87,6 +97,10 @@ class Door:
             place = "".join(traceback.format_tb(error.__traceback__))
             _log.error("unexpected %s\n%s", type(error).__name__, place)
             return self._pipeline.reply(Refusal(Reason.INTERNAL), exchange)
+
+
+def _shown(scope: Scope) -> str:
+    return str(scope.get("state", {}).get(SCOPE_KEY, ""))
 
 
 async def _body(receive: Receive) -> bytes:

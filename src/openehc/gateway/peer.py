@@ -7,7 +7,8 @@ them. Anybody can send such a header; nobody else is believed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 _HEADER: Final = b"x-forwarded-for"
@@ -26,19 +27,25 @@ class PeerFinder:
     def of(self, client: tuple[str, int] | None, headers: Headers) -> str:
         """The IP address as text; "" when the server does not know it."""
         peer: str = client[0] if client else ""
-        if not self.trusted or not self._is_trusted(peer):
+        if not self.trusted or not self.is_trusted(peer):
             return peer
         for hop in reversed(_forwarded(headers)):
-            if not self._is_trusted(hop):
+            if not self.is_trusted(hop):
                 return hop
         return peer
 
-    def _is_trusted(self, text: str) -> bool:
-        try:
-            address = ip_address(text)
-        except ValueError:
-            return False
-        return any(address in network for network in self.trusted)
+    def is_trusted(self, text: str) -> bool:
+        """Whether this is the address of one of the proxies."""
+        address = _address(text)
+        return address is not None and any(address in network for network in self.trusted)
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _forwarded(headers: Headers) -> list[str]:

@@ -45,6 +45,7 @@ class Exchange(msgspec.Struct):
 
     received_at: datetime
     peer: str = ""
+    certificate: str = ""
     head: ReplyHead = _NOTHING_KNOWN
     term_id: str = ""
     code: str = ""
@@ -95,7 +96,7 @@ class Pipeline:
             exchange.head = unopened.head
             return unopened.refusal
         exchange.head, exchange.term_id = request.head, request.term_id
-        call = self._call(request, exchange.peer)
+        call = self._call(request, exchange)
         if isinstance(call, Refusal):
             return call
         # 5. hold the serial number
@@ -108,7 +109,7 @@ class Pipeline:
             # 6. do the work
             return await self.handlers[call.method](call)
 
-    def _call(self, request: OpenedRequest, peer: str) -> Call | Refusal:
+    def _call(self, request: OpenedRequest, exchange: Exchange) -> Call | Refusal:
         # 2. find the method
         table = self.spec.method(request.method)
         if table is None or request.method not in self.handlers:
@@ -121,8 +122,9 @@ class Pipeline:
             return admission
         app_id = request.caller.app_id
         limited = self.traffic.admit(
-            app_id, self.registry.limits(app_id), peer=peer, now=request.received_at
-        )
+            app_id, self.registry.limits(app_id), peer=exchange.peer, now=request.received_at,
+            certificate=exchange.certificate,
+        )  # fmt: skip
         if limited:
             return limited
         # 4. check the fields, all at once

@@ -25,6 +25,7 @@ CODE_OF: Final = {
     Reason.TERMINAL_UNKNOWN: "1009",
     Reason.NOT_GRANTED: "1010",
     Reason.NETWORK_FORBIDDEN: "1010",
+    Reason.CERTIFICATE_FORBIDDEN: "1010",
     Reason.RATE_EXCEEDED: "3003",
     Reason.QUOTA_USED: "3003",
     Reason.DIGEST_WRONG: "9003",
@@ -69,6 +70,7 @@ CODE_OF: Final = {
 
 DETAIL_OF: Final = {
     Reason.NETWORK_FORBIDDEN: "来源地址不在应用登记的网段内",
+    Reason.CERTIFICATE_FORBIDDEN: "本次连接未出示应用登记的客户端证书",
     Reason.RATE_EXCEEDED: "超过应用的每秒调用上限，请降低频率后重试",
     Reason.QUOTA_USED: "超过应用当日的调用配额",
     Reason.NAME_CONFLICT: "该证件已用其他姓名注册，请核对证件或人工处理",

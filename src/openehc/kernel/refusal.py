@@ -31,6 +31,7 @@ class Reason(Enum):
     TERMINAL_UNKNOWN = "terminal unknown"
     NOT_GRANTED = "application holds no grant"
     NETWORK_FORBIDDEN = "application comes from another network"
+    CERTIFICATE_FORBIDDEN = "application shows none of its certificates"
     RATE_EXCEEDED = "more requests a second than allowed"
     QUOTA_USED = "more requests a day than allowed"
     DIGEST_WRONG = "digest absent or wrong"

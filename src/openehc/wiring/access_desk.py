@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from openehc.access.act_on_record import ActOnRecord
 from openehc.access.apply import Apply
+from openehc.access.bind_certificates import BindCertificates
 from openehc.access.change_entry import ChangeEntry
 from openehc.access.change_standing import ChangeStanding
 from openehc.access.contacts import Contacts
@@ -62,6 +63,7 @@ def build_access_desk(
         change_standing=ChangeStanding(act_on, findings),
         manage_secret=ManageSecret(act_on, secrets),
         limit=LimitApplication(act_on, spec),
+        bind=BindCertificates(act_on),
         findings=findings,
         handle_finding=handle_finding,
         imports=ImportDesk(imports, import_file, trail, clock, entropy),

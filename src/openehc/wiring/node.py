@@ -41,6 +41,7 @@ from openehc.envelope.opening import OpeningRules
 from openehc.envelope.profile import NATIONAL
 from openehc.gateway.calls import Handler
 from openehc.gateway.card_methods import CardMethods
+from openehc.gateway.certificate import ForwardedCertificate
 from openehc.gateway.code_methods import CodeMethods
 from openehc.gateway.door import Door
 from openehc.gateway.peer import PeerFinder
@@ -55,6 +56,7 @@ from openehc.spec import load
 from openehc.storage.notify import Listener
 from openehc.storage.pool import Database
 from openehc.wiring.audit_key import checkpoints_of, marks_of
+from openehc.wiring.client_certificates import ClientCertificates
 from openehc.wiring.console import Console, ConsoleParts
 from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
@@ -259,7 +261,7 @@ def _assemble(base: _Base) -> Node:
         codes=base.codes,
         module=base.module,
         change_card=change,
-        door=Door(pipeline, clock, request_log, PeerFinder(_networks(settings))),
+        door=_door(settings, pipeline, clock, request_log),
         traffic=traffic,
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
         public_list=PublicListPage(public),
@@ -272,6 +274,12 @@ def _assemble(base: _Base) -> Node:
         keys=base.keys,
         filled_at=base.filled_at,
     )
+
+
+def _door(settings: Settings, pipeline: Pipeline, clock: Clock, log: RequestLog) -> Door:
+    peers = PeerFinder(_networks(settings))
+    told = settings.tls_client_certificates is ClientCertificates.FORWARDED
+    return Door(pipeline, clock, log, peers, ForwardedCertificate(peers) if told else None)
 
 
 def _public(base: _Base) -> PublicRoutes:

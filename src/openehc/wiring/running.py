@@ -32,6 +32,7 @@ from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.storage.schema_guard import require_fitting_schema
 from openehc.wiring.audit_key import keys_with_audit_key
+from openehc.wiring.client_certificates import ClientCertificates
 from openehc.wiring.proxy_keys import require_keys
 from openehc.wiring.request_logs import request_logs_kept
 from openehc.wiring.settings import Settings, WrongSettings
@@ -39,7 +40,8 @@ from openehc.wiring.supervising import SocketEach, bind_sockets
 from openehc.wiring.tls import (
     ContextFactory,
     WrongCertificate,
-    server_context,
+    context_factory,
+    greet,
     unchecked_context,
 )
 from openehc.wiring.worker import ApplicationFactory
@@ -182,13 +184,10 @@ def run_workers(
 
 def _tls(settings: Settings) -> ContextFactory | None:
     """How the workers speak TLS; files that cannot be used stop the start."""
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
     try:
-        server_context(settings.tls_certificate, settings.tls_key)
+        return context_factory(settings)
     except WrongCertificate as wrong:
         raise WrongSettings(str(wrong)) from None
-    return ContextFactory(settings.tls_certificate, settings.tls_key)
 
 
 def _announce(settings: Settings, ended: threading.Event, on_ready: Callable[[], None]) -> None:
@@ -196,10 +195,11 @@ def _announce(settings: Settings, ended: threading.Event, on_ready: Callable[[],
     tls = unchecked_context() if settings.tls_certificate else None
     url = f"{'https' if tls else 'http'}://{host}:{settings.port}/health/ready"
     while not ended.wait(0.1):
-        with (
-            suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(url, timeout=2, context=tls),  # noqa: S310 (made above)
-        ):
+        with suppress(urllib.error.URLError, OSError):
+            if settings.tls_client_certificates is ClientCertificates.DEMANDED:
+                greet(host, settings.port)
+            else:
+                urllib.request.urlopen(url, timeout=2, context=tls).close()  # noqa: S310 (made above)
             on_ready()
             return
 

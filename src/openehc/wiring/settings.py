@@ -9,6 +9,9 @@
     owner_dsn = "postgresql://..." # the same as the owner of its tables: migrations, key rotation
     tls_certificate = "tls.pem"    # both or none; relative to the data folder
     tls_key = "tls.key"
+    tls_client_certificates = "offered" # "off", "demanded"; "forwarded" by console.proxies
+    tls_client_ca = "clients.pem"  # who vouches for clients
+    tls_client_crl = "clients.crl.pem"
 
     [access]
     node_name = "某市电子健康卡管理节点"  # erhc_system of 表7.1
@@ -55,40 +58,33 @@ The file is for its owner alone, since a DSN may hold a password; the keys are i
 """
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
-from openehc.access.numbers import parse_ehcin
 from openehc.codes.model import SupplementPolicy
 from openehc.codes.rules import LONGEST_LIFE, SupplementRules
 from openehc.crypto.keyfile import KeyPurpose
+from openehc.wiring.client_certificates import ClientCertificates, contradiction
 from openehc.wiring.crypto_backend import (
     CryptoBackend,
     KeyPlaces,
     Kind,
-    ProxyKey,
     WrongBackend,
     parse_backend,
 )
+from openehc.wiring.setting_values import READERS
 
 ROLES: Final = ("card", "crypto")
 """The roles that a node of this version can take."""
 
 FILE: Final = "node.toml"
-_SHORTEST_LIFE_SECONDS: Final = 10
-_LONGEST_WINDOW_MINUTES: Final = 24 * 60
-_LONGEST_CHECKPOINT_SECONDS: Final = 3600
-_FEWEST_KEPT_DAYS: Final = 2  # a code that was issued before midnight is presented after it
-_MOST_KEPT_DAYS: Final = 3660
-_MOST_ONLINE_HOURS: Final = 24 * 90
 _SECTIONS: Final = {
     "node": (
         "ehcin", "mode", "public_url", "passphrase_file", "dsn", "owner_dsn", "tls_certificate",
-        "tls_key",
+        "tls_key", "tls_client_certificates", "tls_client_ca", "tls_client_crl",
     ),
     "access": ("node_name", "online_hours"),
     "messages": ("window_minutes",),
@@ -142,6 +138,9 @@ class Settings:
     gateway_key_file: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    tls_client_certificates: ClientCertificates = ClientCertificates.OFF
+    tls_client_ca: Path | None = None
+    tls_client_crl: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -154,6 +153,9 @@ class Settings:
             raise WrongSettings("a front proxy (--roles crypto) does not stand behind another one")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise WrongSettings("tls_certificate and tls_key are given together or not at all")
+        unclear = contradiction(self)
+        if unclear:
+            raise WrongSettings(unclear)
         if self.mode is KeyPurpose.PRODUCTION and self.window is None:
             raise WrongSettings("messages.window_minutes = 0 is not allowed in production mode")
 
@@ -252,142 +254,18 @@ def _crypto(read: dict[str, Any], path: Path) -> CryptoBackend:
 
 def _read(name: str, value: object, path: Path) -> Any:  # noqa: ANN401 (each setting has its type)
     try:
-        return _READERS[name](value)
+        return READERS[name](value)
     except ValueError as wrong:
         section = next(section for section, names in _SECTIONS.items() if name in names)
         raise WrongSettings(f"{path}: {section}.{name}: {wrong}") from None
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text in quotes is expected")  # noqa: TRY004 (a setting, not a defect)
-    return value
-
-
-def _mode(value: object) -> KeyPurpose:
-    return KeyPurpose(_one_of([mode.value for mode in KeyPurpose], value))
-
-
-def _policy(value: object) -> SupplementPolicy:
-    return SupplementPolicy(_one_of(list(SupplementPolicy), value))
-
-
-def _one_of(known: Sequence[str], value: object) -> str:
-    if value not in known:
-        raise ValueError(f"one of {', '.join(known)} is expected")
-    return str(value)
-
-
-def _window(value: object) -> timedelta | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number of minutes is expected")  # noqa: TRY004 (a setting)
-    if not 0 <= value <= _LONGEST_WINDOW_MINUTES:
-        raise ValueError(f"0 to {_LONGEST_WINDOW_MINUTES} minutes are expected")
-    return timedelta(minutes=value) if value else None
-
-
-def _checkpoint_seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number of seconds is expected")  # noqa: TRY004 (a setting)
-    if not 1 <= value <= _LONGEST_CHECKPOINT_SECONDS:
-        raise ValueError(f"1 to {_LONGEST_CHECKPOINT_SECONDS} seconds are expected")
-    return float(value)
-
-
-def _life(value: object) -> timedelta:
-    seconds, most = _whole_number(value), int(LONGEST_LIFE.total_seconds())
-    if not _SHORTEST_LIFE_SECONDS <= seconds <= most:
-        raise ValueError(f"{_SHORTEST_LIFE_SECONDS} to {most} seconds are expected")
-    return timedelta(seconds=seconds)
-
-
-def _days_from(fewest: int) -> Callable[[object], int]:
-    def days(value: object) -> int:
-        told = _whole_number(value)
-        if not fewest <= told <= _MOST_KEPT_DAYS:
-            raise ValueError(f"{fewest} to {_MOST_KEPT_DAYS} days are expected")
-        return told
-
-    return days
-
-
-def _whole_number(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("a whole number is expected")  # noqa: TRY004 (a setting)
-    return value
-
-
-def _table_of(read: Callable[[object], Any]) -> Callable[[object], dict[str, Any]]:
-    def table(value: object) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise ValueError('a table like { "key" = "value" } is expected')  # noqa: TRY004
-        return {str(key): read(item) for key, item in value.items()}
-
-    return table
-
-
-def _proxy_key(value: object) -> ProxyKey:
-    return _text(value) if isinstance(value, str) else _table_of(_text)(value)
-
-
-def _addresses(value: object) -> frozenset[str]:
-    if not isinstance(value, list):
-        raise ValueError('a list like ["10.0.0.5"] is expected')  # noqa: TRY004 (a setting)
-    return frozenset(str(ip_address(_text(item))) for item in value)
-
-
-def _node_number(value: object) -> str:
-    return parse_ehcin(_text(value))
-
-
-def _hours(value: object) -> int:
-    hours = _whole_number(value)
-    if not 1 <= hours <= _MOST_ONLINE_HOURS:
-        raise ValueError(f"1 to {_MOST_ONLINE_HOURS} hours are expected")
-    return hours
-
-
-_READERS: Final[Mapping[str, Callable[[object], Any]]] = {
-    "ehcin": _node_number,
-    "mode": _mode,
-    "public_url": _text,
-    "passphrase_file": _text,
-    "tls_certificate": _text,
-    "tls_key": _text,
-    "dsn": _text,
-    "owner_dsn": _text,
-    "node_name": _text,
-    "online_hours": _hours,
-    "window_minutes": _window,
-    "backend": _text,
-    "proxy_key": _proxy_key,
-    "proxy_ca": _text,
-    "safe_index": _whole_number,
-    "protect_index": _whole_number,
-    "key_type": _text,
-    "encrypt_padding": _text,
-    "decrypt_padding": _text,
-    "kek_index": _whole_number,
-    "safe_under_kek": _text,
-    "protect_under_kek": _text,
-    "supplement": _policy,
-    "supplement_by_treatment": _table_of(_policy),
-    "legacy_channels": _table_of(_node_number),
-    "public_account_qrcode": _text,
-    "proxies": _addresses,
-    "gateway_addresses": _addresses,
-    "gateway_key_file": _text,
-    "checkpoint_seconds": _checkpoint_seconds,
-    "checkpoint_file": _text,
-    "longest_life_seconds": _life,
-    "kept_days": _days_from(_FEWEST_KEPT_DAYS),
-    "request_days": _days_from(0),
-}
 _PLACES: Final = (
-    "passphrase_file", "tls_certificate", "tls_key", "gateway_key_file", "checkpoint_file",
+    "passphrase_file", "tls_certificate", "tls_key", "tls_client_ca", "tls_client_crl",
+    "gateway_key_file", "checkpoint_file",
 )  # fmt: skip
 _TAKEN_OVER: Final = (
     "ehcin", "dsn", "owner_dsn", "public_url", "public_account_qrcode", "legacy_channels",
     "proxies", "gateway_addresses", "checkpoint_seconds",
-    "node_name", "online_hours", "kept_days", "request_days",
+    "node_name", "online_hours", "kept_days", "request_days", "tls_client_certificates",
 )  # fmt: skip

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from openehc.access.model import Limits
-from openehc.access.traffic import MOST_KNOCKS, Traffic, Used
+from openehc.access.traffic import MOST_KNOCKS, Knock, Traffic, Used
 from openehc.kernel.refusal import Reason, Refusal
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -111,6 +111,32 @@ def test_only_the_listed_networks_are_let_in(peer: str, answer: str) -> None:
     found = "let in" if refusal is None else "refused"
     assert found == answer
     assert refusal in (None, Refusal(Reason.NETWORK_FORBIDDEN))
+
+
+@pytest.mark.parametrize(
+    ("shown", "answer"), [("aa", "let in"), ("bb", "let in"), ("cc", "refused"), ("", "refused")]
+)
+def test_only_its_own_certificates_are_let_in(shown: str, answer: str) -> None:
+    traffic, limits = Traffic(), Limits(certificates=frozenset({"aa", "bb"}))
+
+    refusal = traffic.admit("app", limits, peer="", now=NOON, certificate=shown)
+
+    assert ("refused" if refusal else "let in") == answer
+    assert refusal in (None, Refusal(Reason.CERTIFICATE_FORBIDDEN))
+    assert traffic.calls == ({} if refusal else {"app": 1})
+
+
+def test_a_refused_certificate_uses_nothing_up_and_is_a_knock() -> None:
+    traffic, limits = Traffic(), Limits(daily_quota=1, certificates=frozenset({"aa"}))
+
+    for shown in ("cc", "aa"):
+        refusal = traffic.admit("app", limits, peer="", now=NOON, certificate=shown)
+        if refusal:
+            traffic.refused("app", refusal.reason)
+
+    used, knocks = traffic.drain()
+    assert [one.calls for one in used] == [1]
+    assert knocks == {Knock("app", "certificate_forbidden"): 1}
 
 
 def test_a_success_is_remembered_until_it_was_told() -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import uvicorn
 
+from openehc.gateway.certificate import ForwardedCertificate
 from openehc.gateway.direct_http import DirectProtocol
 from openehc.gateway.door import BODY_LIMIT
 from openehc.gateway.peer import Headers, PeerFinder
 from tests.support.waiting import until
 
+PROXIES = PeerFinder((ip_network("127.0.0.0/8"),))
 POST = b"POST /ehcService/gateway.do HTTP/1.1\r\nHost: a\r\n"
 TYPE = b"content-type: application/json; charset=utf-8\r\n"
 
@@ -28,13 +30,19 @@ class Echo:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     peers: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)
+    reads_certificates: bool = False
 
     def peer_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
-        return PeerFinder((ip_network("127.0.0.0/8"),)).of(client, headers)
+        return PROXIES.of(client, headers)
 
-    async def reply_to(self, raw: bytes, peer: str = "") -> bytes:
+    def certificate_of(self, client: tuple[str, int] | None, headers: Headers) -> str:
+        return ForwardedCertificate(PROXIES).of(client, headers)
+
+    async def reply_to(self, raw: bytes, peer: str = "", certificate: str = "") -> bytes:
         self.came.append(raw)
         self.peers.append(peer)
+        self.certificates.append(certificate)
         await self.opened.wait()
         return raw * self.times
 

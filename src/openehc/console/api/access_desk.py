@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from openehc.access.apply import Apply
+from openehc.access.bind_certificates import BindCertificates
 from openehc.access.change_entry import ChangeEntry
 from openehc.access.change_standing import ChangeStanding
 from openehc.access.decide import Decide
@@ -33,6 +34,7 @@ class AccessDesk:
     change_standing: ChangeStanding
     manage_secret: ManageSecret
     limit: LimitApplication
+    bind: BindCertificates
     findings: FindingStore
     handle_finding: HandleFinding
     watch: WatchSoftware

@@ -1,4 +1,4 @@
-"""What only client software has: credentials, limits, reports of a changed version."""
+"""What only client software has: credentials, certificates, limits, reports of a new version."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from openehc.access.bind_certificates import MOST_CERTIFICATES, Bound
 from openehc.access.decide import Approved
 from openehc.access.kinds import APPLICATIONS
 from openehc.access.limit_application import MOST_NETWORKS, Wanted
@@ -33,6 +34,9 @@ _WITH_SECRET = create_model(
 _MOST_HOURS = 720
 _ONE = "/applications/{record_id}"
 _Method = Annotated[str, Field(min_length=1, max_length=60)]
+_Fingerprint = Annotated[
+    str, Field(min_length=64, max_length=95, examples=["AB:CD:EF:01" + ":23:45:67:89" * 7])
+]  # fmt: skip
 _Network = Annotated[str, Field(min_length=2, max_length=43, examples=["10.0.0.0/8"])]
 
 
@@ -50,6 +54,16 @@ class LimitsForm(BaseModel):
     allowed_networks: Annotated[
         list[_Network], Field(max_length=MOST_NETWORKS, description="来源网段 / networks (CIDR)")
     ] = []
+
+
+class CertificatesForm(Why):
+    """The TLS certificates of an application, all of them; two at once let one be renewed."""
+
+    certificates: Annotated[
+        list[_Fingerprint],
+        Field(max_length=MOST_CERTIFICATES, description="客户端证书SHA-256指纹 / certificates"),
+    ]
+    needed: Annotated[bool, Field(description="仅凭所列证书调用 / it calls with one of these only")]
 
 
 class Rotation(Why):
@@ -102,6 +116,7 @@ class ApplicationRoutes:
         """All routes of the register of client software."""
         router = self.shared.router()
         self._add_secrets(router)
+        self._add_certificates(router)
         self._add_limits(router)
         return router
 
@@ -144,6 +159,18 @@ class ApplicationRoutes:
         async def revoke_secret_of_application(why: Why, seen: ToManageSecret) -> dict[str, Any]:
             freshly_proved(seen.by)
             return self._shown(seen, await manage.revoke(self._command(seen, Act.REVOKE, why)))
+
+    def _add_certificates(self, router: APIRouter) -> None:
+        bind = self.desk.bind
+
+        @router.put(
+            f"{_ONE}/certificates", response_model=_VIEW,
+            summary="绑定客户端证书 / bind client certificates",
+        )  # fmt: skip
+        async def bind_certificates(form: CertificatesForm, seen: ToManageSecret) -> dict[str, Any]:
+            freshly_proved(seen.by)
+            wanted = Bound(certificates=tuple(form.certificates), needed=form.needed)
+            return self._shown(seen, await bind(self._command(seen, Act.BIND, form), wanted))
 
     def _add_limits(self, router: APIRouter) -> None:
         limit = self.desk.limit

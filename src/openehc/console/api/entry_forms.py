@@ -118,6 +118,8 @@ _OF_SOFTWARE: Final[Mapping[str, Any]] = {
     "rate_limit": (int | None, ...),
     "daily_quota": (int | None, ...),
     "allowed_networks": (list[str], ...),
+    "client_certificates": (list[str], ...),
+    "certificate_needed": (bool, ...),
     "grants": (list[str], ...),
 }
 
