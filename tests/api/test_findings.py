@@ -83,6 +83,36 @@ async def test_software_comes_back_when_the_last_of_two_findings_is_closed(desk:
     assert seen == ["suspended", "active"]
 
 
+async def test_software_that_was_suspended_by_hand_stays_so_when_a_finding_is_closed(
+    desk: Desk,
+) -> None:
+    await desk.hospital()
+    app = await desk.done("applications", await desk.approved("applications"), "suspend")
+    finding = await step(desk, await recorded(desk, app, "incomplete"), "suspend")
+
+    await step(desk, await step(desk, finding, "correct"), "close")
+
+    assert await standing(desk, app) == "suspended"
+    shown = (await desk.province.get(f"/api/applications/{app['id']}")).json()
+    assert (await desk.act("applications", shown, "resume")).status_code == 200
+
+
+async def test_the_history_of_a_finding_tells_who_did_what_when_and_why(desk: Desk) -> None:
+    own = await desk.hospital()
+    app = await desk.approved("applications")
+    finding = await recorded(desk, app, "incomplete")
+    desk.node.clock.advance(seconds=60)
+    await step(desk, finding, "notify")
+    operator = await desk.operator_of(own["id"])
+
+    told = (await operator.get(f"/api/findings/{finding['id']}/history")).json()
+
+    assert [(one["step"], one["step_name"], one["actor_id"], one["note"]) for one in told] == [
+        ("notify", "通知运营机构", "province", "按规定处理"), ("record", "登记", "province", ""),
+    ]  # fmt: skip
+    assert told[0]["at"] > told[1]["at"]
+
+
 async def test_a_finding_that_was_none_is_dismissed_and_the_software_returns(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
@@ -168,11 +198,13 @@ async def test_a_finding_about_another_institution_is_not_seen(desk: Desk) -> No
 
     listed = (await operator.get("/api/findings")).json()
     shown = await operator.get(f"/api/findings/{finding['id']}")
+    history = await operator.get(f"/api/findings/{finding['id']}/history")
     touched = await operator.post(
         f"/api/findings/{finding['id']}/dismiss", json={"reason": "x"}, headers=if_match(1)
     )
 
     assert (listed["items"], shown.status_code, touched.status_code) == ([], 404, 403)
+    assert history.status_code == 404
 
 
 async def test_someone_without_the_permission_records_nothing(desk: Desk) -> None:

@@ -37,7 +37,7 @@ kept in its fact. Facts are audit records and stay."""
 
 APPEND_ONLY: Final = (
     "audit_records", "audit_checkpoints", "audit_heads", "audit_origin", "usage_facts",
-    "card_history", "register_history", "node_identity",
+    "card_history", "register_history", "finding_steps", "node_identity",
 )  # fmt: skip
 """Tables to which workers only add."""
 
