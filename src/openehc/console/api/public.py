@@ -44,7 +44,7 @@ class PublicPageView(BaseModel):
 class PublicRoutes:
     """Makes the routes; also gives the rows to the page for people."""
 
-    listed: PublicList
+    listed: PublicList[PublicEntry]
     spec: Spec
     clock: Clock
     online_for: timedelta

@@ -24,7 +24,7 @@ select finding_id, found_at, 'record', 'system', '' from findings order by findi
 insert into finding_steps (finding_id, at, step, actor_kind, actor_id, note, application_revision)
 select f.finding_id, h.at,
        case when h.act = 'suspend' then 'suspend' when f.state = 'dismissed' then 'dismiss' else 'close' end,
-       h.actor_kind, h.actor_id, left(split_part(h.reason, '：', 2), 200), h.revision
+       h.actor_kind, h.actor_id, left(substr(h.reason, position('：' in h.reason) + 1), 200), h.revision
   from findings f
   join register_history h on h.register = 'application' and h.record_id = f.application_id
        and h.act in ('suspend', 'resume') and h.reason like '违规' || f.finding_id || '：%'
