@@ -3,7 +3,8 @@
 1. the cookie names a live session            else 401
 2. a changing request repeats the CSRF value  else 403
 3. no password or second factor is overdue    else 403
-4. a role holds the route's permission        else 403, and a record of the try
+4. a role holds the route's permission        else 403 and a record of the try; 429 when there
+                                              were too many (people/record_denial.py)
 
 `needs(...)` marks the route, so that the matrix of routes and roles can be read from the
 application itself. Signs nobody in.
@@ -12,6 +13,7 @@ application itself. Signs nobody in.
 import hmac
 from collections.abc import Callable
 from ipaddress import ip_address
+from math import ceil
 from typing import Annotated, Any, Final, NoReturn
 
 from fastapi import Depends, Request
@@ -116,7 +118,15 @@ async def deny(request: Request, principal: Principal, permission: str) -> NoRet
     """Turn somebody away who lacks the permission; the try is recorded first."""
     path = getattr(request.scope.get("route"), "path", "")
     route = f"{request.method} {PREFIX}{path}"
-    await request.app.state.record_denial(principal, permission=permission, route=route)
+    wait = await request.app.state.record_denial(principal, permission=permission, route=route)
+    if wait is not None:
+        raise Problem(
+            429, zh="您多次请求无权进行的操作，请稍后再试；如需此权限，请与安全管理员联系。",
+            en="You asked too often for what your roles do not hold; try again later, or ask the"
+            " security administrator for the role.",
+            headers={"Retry-After": str(max(1, ceil(wait.total_seconds())))},
+            reason="too_many_tries", permission=permission,
+        )  # fmt: skip
     raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
                   permission=permission)  # fmt: skip
 
