@@ -236,10 +236,8 @@ def _failed(
     file: ReadFile, titles: Mapping[str, str], row: ReadRow, faults: Sequence[Fault]
 ) -> FailedRow:
     shown = dict(zip(file.columns, row.shown, strict=True))
-    return FailedRow(
-        row.number, row.shown,
-        tuple(
-            (titles.get(fault.field, fault.field), shown.get(fault.field, ""), fault.zh)
-            for fault in faults
-        ),
-    )  # fmt: skip
+    told = []
+    for fault in faults:
+        title = titles.get(fault.field, fault.field)
+        told.append((title, shown.get(fault.field, ""), fault.zh.removeprefix(f"{title}：")))
+    return FailedRow(row.number, row.shown, tuple(told))
