@@ -141,7 +141,7 @@ def _handshake(port: int, client: ssl.SSLContext) -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.requirement("G3-A-3.1-1", "G1-9.6-3")
+@pytest.mark.requirement("G3-A-3.1-1", "G1-9.6-3", "G2-A-5.3.1-6", "G2-A-5.3.1-7")
 async def test_a_call_over_https_and_nothing_below_tls_1_2(tls_demo: TlsProcesses) -> None:
     assert tls_demo.profile["gateway_url"].startswith("https://")
     async with tls_demo.http() as http:
