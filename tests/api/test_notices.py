@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from openehc.access.public_list import SECONDS
-from tests.support.entries import Desk, if_match
+from tests.support.entries import Desk
 from tests.support.node import RunningNode
 
 
@@ -35,29 +35,6 @@ async def noticed(desk: Desk) -> list[tuple[str, str, str, str]]:
     ]
 
 
-async def recorded(desk: Desk, app: dict[str, Any], situation: str) -> dict[str, Any]:
-    """A finding that was recorded about registered software."""
-    answer = await desk.province.post(
-        "/api/findings",
-        json={
-            "application_id": app["id"], "subject": app["app_name"], "situation": situation,
-            "evidence": "甲样本来电称首页没有编号",
-        },
-    )  # fmt: skip
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-async def step(desk: Desk, finding: dict[str, Any], what: str) -> dict[str, Any]:
-    """The finding after a step."""
-    answer = await desk.province.post(
-        f"/api/findings/{finding['id']}/{what}", json={"reason": "联系人甲样本已答复"},
-        headers=if_match(finding["revision"]),
-    )  # fmt: skip
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
 async def valid(desk: Desk) -> list[str]:
     """The numbers on the list of valid software."""
     items = (await asked(desk, "/api/public/applications")).json()["items"]
@@ -82,9 +59,9 @@ async def test_software_is_registered_before_watched_during_and_announced_after(
     watched = await noticed(desk)
 
     # after: that it had to stop is announced, and that it was put right as well
-    finding = await step(desk, seen.json(), "suspend")
+    finding = await desk.step(seen.json(), "suspend")
     stopped, listed = await noticed(desk), await valid(desk)
-    await step(desk, await step(desk, finding, "correct"), "close")
+    await desk.step(await desk.step(finding, "correct"), "close")
 
     assert before == (1, [])
     assert watched == []
@@ -99,7 +76,7 @@ async def test_a_notice_names_the_software_and_repeats_nothing_that_people_wrote
 ) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    await step(desk, await recorded(desk, app, "number_missing"), "suspend")
+    await desk.step(await desk.finding(app, "number_missing"), "suspend")
 
     answer = await asked(desk, "/api/public/notices")
 
@@ -115,13 +92,13 @@ async def test_black_listing_and_the_end_are_announced_the_newest_first(desk: De
     await desk.hospital()
     one = await desk.approved("applications", app_name="甲应用")
     other = await desk.approved("applications", app_name="乙应用", app_channel="102")
-    await recorded(desk, one, "counterfeit")
+    await desk.finding(one, "counterfeit")
     one = await desk.done("applications", one, "blacklist")
     desk.node.clock.advance(seconds=60)
     await desk.done("applications", other, "exit")
     first = await noticed(desk)
     for finding in (await desk.province.get("/api/findings")).json()["items"]:
-        await step(desk, finding, "dismiss")
+        await desk.step(finding, "dismiss")
     await desk.done("applications", one, "restore")
 
     assert first == [
@@ -133,9 +110,9 @@ async def test_black_listing_and_the_end_are_announced_the_newest_first(desk: De
 async def test_a_finding_that_was_none_is_taken_back_in_public(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    finding = await step(desk, await recorded(desk, app, "incomplete"), "suspend")
+    finding = await desk.step(await desk.finding(app, "incomplete"), "suspend")
 
-    await step(desk, finding, "dismiss")
+    await desk.step(finding, "dismiss")
 
     assert [outcome for _, _, outcome, _ in await noticed(desk)] == ["dismissed"]
 

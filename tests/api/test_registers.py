@@ -181,7 +181,9 @@ async def test_a_change_is_kept_with_what_was_there_before(
     (name, value), before = next(iter(change.items())), history[0]["before"]
     assert changed.json()[name] == value
     assert (before[name], history[0]["after"][name]) == (form[name], value)
-    assert (history[0]["act"], history[0]["actor_id"]) == ("change", "province")
+    assert (history[0]["act"], history[0]["act_name"], history[0]["actor_id"]) == (
+        "change", "变更", "province",
+    )  # fmt: skip
 
 
 @pytest.mark.requirement("G1-6.3-3", "G2-B-5.1-14", "G2-B-5.1-15")

@@ -1,12 +1,12 @@
 """The migration that keeps the steps of findings, over findings that were there before."""
 
-import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from openehc.storage.migrations import MIGRATIONS, migrate, rollback_last
+from openehc.storage.migrations import migrate, rollback_last
+from tests.support.postgres import migrations_upto
 
 NUMBER = "0016"
 BEFORE = """
@@ -29,10 +29,7 @@ STEPS = "select step, actor_id, note, application_revision from finding_steps or
 @pytest.fixture
 def upto(tmp_path: Path) -> Path:
     """The program's migrations up to the one that is tried."""
-    for file in MIGRATIONS.glob("*.sql"):
-        if file.name[:4] <= NUMBER:
-            shutil.copy(file, tmp_path)
-    return tmp_path
+    return migrations_upto(NUMBER, tmp_path)
 
 
 def _filled(dsn: str, folder: Path) -> None:

@@ -1,16 +1,15 @@
 """What everybody may ask without signing in: notices about software that had to stop."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Any, Final
+from datetime import date, datetime
+from functools import partial
+from typing import Any, Final
 
-from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from openehc.access.findings import SAID, Situation
 from openehc.access.notice_store import Measure, Notice, Outcome
-from openehc.access.public_list import DEEPEST, PAGE_SIZE, SECONDS, PublicList
+from openehc.access.public_list import PublicList
+from openehc.console.api.public_pages import PublicPages, channel_name
 from openehc.kernel.clock import Clock, china_day
 from openehc.spec import Spec
 
@@ -42,60 +41,20 @@ class NoticeView(BaseModel):
     ended_on: date | None
 
 
-class NoticePageView(BaseModel):
-    """One page of the notices, the newest first."""
-
-    items: list[NoticeView]
-    total: int
-    page: int
-    size: int
+def notices(listed: PublicList[Notice], clock: Clock, spec: Spec) -> PublicPages[Notice]:
+    """The pages of the notices, the newest first."""
+    return PublicPages(listed, clock, partial(_view, spec))
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeRoutes:
-    """Makes the route; also gives the rows to the page for people."""
-
-    listed: PublicList[Notice]
-    spec: Spec
-    clock: Clock
-
-    def router(self) -> APIRouter:
-        """The public route."""
-        router = APIRouter(tags=["公示"])
-        router.add_api_route(
-            "/public/notices",
-            self._list(),
-            response_model=NoticePageView,
-            summary="客户端应用软件通告 / notices about client software",
-        )
-        return router  # fmt: skip
-
-    def _list(self) -> Callable[..., Any]:
-        async def public_notices(
-            response: Response, page: Annotated[int, Query(ge=1, le=DEEPEST)] = 1
-        ) -> dict[str, Any]:
-            response.headers["Cache-Control"] = f"public, max-age={SECONDS}"
-            return await self.page(page)
-
-        return public_notices
-
-    async def page(self, number: int) -> dict[str, Any]:
-        """The members of a page; raises DatabaseDown."""
-        found = await self.listed.page(number, now=self.clock.now())
-        items = [self._view(one) for one in found.entries]
-        return {"items": items, "total": found.total, "page": number, "size": PAGE_SIZE}
-
-    def _view(self, notice: Notice) -> dict[str, Any]:
-        channels = self.spec.dictionary("app_channel")
-        known = channels.has(notice.app_channel)
-        return {
-            "record_num": notice.record_num, "app_name": notice.app_name,
-            "app_channel": notice.app_channel,
-            "app_channel_name": channels.require(notice.app_channel).name if known else "",
-            "use_unit": notice.use_unit, "measure": notice.measure,
-            "measure_name": _MEASURES[notice.measure], "situation": notice.situation,
-            "situation_name": SAID[notice.situation] if notice.situation else "",
-            "noticed_on": china_day(notice.at), "outcome": notice.outcome,
-            "outcome_name": _OUTCOMES[notice.outcome] if notice.outcome else "",
-            "ended_on": china_day(notice.ended_at) if notice.ended_at else None,
-        }  # fmt: skip
+def _view(spec: Spec, notice: Notice, _now: datetime) -> dict[str, Any]:
+    return {
+        "record_num": notice.record_num, "app_name": notice.app_name,
+        "app_channel": notice.app_channel,
+        "app_channel_name": channel_name(spec, notice.app_channel),
+        "use_unit": notice.use_unit, "measure": notice.measure,
+        "measure_name": _MEASURES[notice.measure], "situation": notice.situation,
+        "situation_name": SAID[notice.situation] if notice.situation else "",
+        "noticed_on": china_day(notice.at), "outcome": notice.outcome,
+        "outcome_name": _OUTCOMES[notice.outcome] if notice.outcome else "",
+        "ended_on": china_day(notice.ended_at) if notice.ended_at else None,
+    }  # fmt: skip

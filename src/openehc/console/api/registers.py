@@ -18,7 +18,7 @@ from openehc.access.entry_rules import printable
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, MODULES, TERMINALS, Kind
 from openehc.access.record import ActCommand, Record
 from openehc.access.record_store import sortable
-from openehc.access.rules import REASON_LIMIT, Act
+from openehc.access.rules import ACTS, REASON_LIMIT, Act
 from openehc.console.api.access_desk import AccessDesk, refuse
 from openehc.console.api.entry_forms import (
     CONTACTS,
@@ -86,6 +86,7 @@ class Change(BaseModel):
     revision: int
     at: Any
     act: str
+    act_name: str
     actor_kind: str
     actor_id: str
     reason: str
@@ -242,7 +243,8 @@ class RegisterRoutes:
             return [
                 {
                     "revision": row.revision, "at": row.at, "act": row.act,
-                    "actor_kind": row.actor_kind, "actor_id": row.actor_id, "reason": row.reason,
+                    "act_name": ACTS[Act(row.act)], "actor_kind": row.actor_kind,
+                    "actor_id": row.actor_id, "reason": row.reason,
                     "before": {k: v for k, v in row.before.items() if k not in hidden},
                     "after": {k: v for k, v in row.after.items() if k not in hidden},
                 }
