@@ -78,6 +78,24 @@ async def test_software_that_was_suspended_by_hand_stays_so_when_a_finding_is_cl
     assert (await desk.act("applications", shown, "resume")).status_code == 200
 
 
+async def test_software_that_is_not_connected_cannot_be_suspended_and_then_approved(
+    desk: Desk,
+) -> None:
+    await desk.hospital()
+    app = await desk.applied("applications")
+    finding = await desk.finding(app, "incomplete")
+
+    answer = await desk.province.post(
+        f"/api/findings/{finding['id']}/suspend", json={"reason": "材料不全"},
+        headers=if_match(finding["revision"]),
+    )  # fmt: skip
+
+    assert (answer.status_code, answer.json()["reason"]) == (409, "state_forbids")
+    assert "尚未接入" in answer.json()["detail"]
+    shown = (await desk.province.get(f"/api/findings/{finding['id']}")).json()
+    assert (shown["state"], shown["holds_application"]) == ("found", False)
+
+
 async def test_the_history_of_a_finding_tells_who_did_what_when_and_why(desk: Desk) -> None:
     own = await desk.hospital()
     app = await desk.approved("applications")

@@ -35,6 +35,12 @@ KNOWN: Final = Refusal(
     Reason.RECORD_EXISTS, "同一违规正在处理中", "the same finding is being handled already"
 )
 
+NOT_CONNECTED: Final = Refusal(
+    Reason.STATE_FORBIDS, "该应用尚未接入或已退出，无可停用",
+    "the software is not connected yet or any more: there is nothing to suspend",
+)  # fmt: skip
+_UNCONNECTED: Final = frozenset({Standing.APPLIED, Standing.REFUSED, Standing.EXITED})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingCommand:
@@ -91,7 +97,10 @@ class HandleFinding:
             if faults or isinstance(state, Refusal):
                 refusal = state if isinstance(state, Refusal) else None
                 return act.refused(refusal or Refusal(Reason.INPUT_WRONG, faults=faults))
-            holds, made = await self._on_application(act, command, finding, state)
+            record = await self._application(act, finding)
+            if record and state is State.SUSPENDED and record.standing in _UNCONNECTED:
+                return act.refused(NOT_CONNECTED)
+            holds, made = await self._on_application(act, command, finding, record, state)
             await self.findings.move(
                 act.connection, finding, state, holding="holds" if holds else "", at=command.now
             )
@@ -108,15 +117,19 @@ class HandleFinding:
     ) -> None:
         await self.findings.remember(act.connection, finding_id, taken, application_revision=made)
 
-    async def _on_application(
-        self, act: AuditedAct, command: FindingCommand, finding: Finding, state: State
-    ) -> tuple[bool, int | None]:
-        """Suspend or bring back: whether it stays held, and the application's new revision."""
+    async def _application(self, act: AuditedAct, finding: Finding) -> Record | None:
+        """The software that the finding is about, held until the end; None if not registered."""
         application_id = finding.seen.application_id
-        record = application_id and await self.records.locked(
-            act.connection, APPLICATIONS, application_id
-        )
-        if not record:
+        if application_id is None:
+            return None
+        return await self.records.locked(act.connection, APPLICATIONS, application_id)
+
+    async def _on_application(
+        self, act: AuditedAct, command: FindingCommand, finding: Finding, record: Record | None,
+        state: State,
+    ) -> tuple[bool, int | None]:  # fmt: skip
+        """Suspend or bring back: whether it stays held, and the application's new revision."""
+        if record is None:
             return False, None
         if state is State.SUSPENDED:
             stops = record.standing is Standing.ACTIVE

@@ -137,7 +137,7 @@ class FindingRoutes:
     def router(self) -> APIRouter:
         """All routes about findings."""
         router = APIRouter(tags=["违规处置"])
-        one, of_app = "/findings/{finding_id}", "/applications/{record_id}"
+        one = "/findings/{finding_id}"
         router.add_api_route(
             "/findings", self._list(), response_model=Page[FindingView], summary="违规列表 / list"
         )
@@ -165,6 +165,12 @@ class FindingRoutes:
             response_model=list[StepView],
             summary="处置过程 / what was done, the last first",
         )
+        self._add_steps(router, one)
+        self._add_looks(router)
+        return router  # fmt: skip
+
+    def _add_steps(self, router: APIRouter, one: str) -> None:
+        """The routes that carry a finding on."""
         for step, summary in _SUMMARIES.items():
             router.add_api_route(
                 f"{one}/{step.value}",
@@ -173,6 +179,10 @@ class FindingRoutes:
                 response_model=FindingView,
                 summary=summary,
             )
+
+    def _add_looks(self, router: APIRouter) -> None:
+        """The routes that look at software in use."""
+        of_app = "/applications/{record_id}"
         router.add_api_route(
             f"{of_app}/observed_version",
             self._observe(),
@@ -187,7 +197,6 @@ class FindingRoutes:
             response_model=LookView,
             summary="检查EHCI_KEY文件 / look at the number file",
         )
-        return router  # fmt: skip
 
     def _list(self) -> Callable[..., Any]:
         async def findings(
