@@ -1,12 +1,14 @@
 """Imports as jobs: found again, and told as interrupted when their worker is gone."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import openpyxl
 import pytest
 
 from openehc.access.imports.import_desk import SILENT, ImportDesk
@@ -80,6 +82,26 @@ async def test_imports_are_listed_the_newest_first_and_within_reach(desk: Desk) 
         (second["id"], "hospital")
     ]
     assert (everything["total"], reached["total"]) == (2, 1)
+
+
+async def test_a_row_with_a_wrong_cell_and_a_wrong_institution_is_told_both(desk: Desk) -> None:
+    [row] = terminal_rows(1)
+    rows = [{**row, "org_code": "99019909000000000A1009", "purpose": None}]
+    data = csv_text(TERMINALS, rows)
+    answer = await desk.province.post(
+        AT, files={"file": ("终端.csv", data)}, data={"mode": "check"}
+    )  # fmt: skip
+    job = answer.json()
+
+    async def ended() -> bool:
+        return await state_of(desk, job) == "done"
+
+    await until_told(ended, seconds=60)
+    returned = await desk.province.get(f"{AT}/{job['id']}/failed")
+
+    book = openpyxl.load_workbook(io.BytesIO(returned.content))
+    reasons = [row[3] for row in book["原因"].iter_rows(min_row=2, values_only=True)]
+    assert reasons == ["必填", "机构未登记"]
 
 
 async def test_a_job_whose_worker_was_killed_is_told_as_interrupted(desk: Desk) -> None:

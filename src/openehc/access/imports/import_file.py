@@ -19,7 +19,7 @@ from openehc.access.apply import new_app_id
 from openehc.access.entries import ApplicationEntry, Entry, InstitutionEntry, ModuleEntry
 from openehc.access.entry_rules import owner_of_category
 from openehc.access.imports.importing import OF
-from openehc.access.imports.judging import Known, Same, judged
+from openehc.access.imports.judging import Known, Same, faults_with_place, judged
 from openehc.access.imports.model import ImportCommand, JobState, Mode
 from openehc.access.imports.reading import Flawed, ReadFile, ReadRow, read_file
 from openehc.access.imports.store import ImportStore
@@ -104,13 +104,18 @@ class ImportFile:
     ) -> list[tuple[ReadRow, tuple[Fault, ...]]]:
         """Take a batch; the rows that failed."""
         importing, now = OF[command.kind], self.clock.now()
+        reach = command.by.institution_id
         good = [row for row in rows if not row.faults]
-        failed = [(row, row.faults) for row in rows if row.faults]
-        known = await self.store.known(importing, good)
+        known = await self.store.known(importing, rows)
+        failed = [
+            (row, faults_with_place(row, importing, known, mode=command.mode, reach=reach))
+            for row in rows
+            if row.faults
+        ]
         new: list[New] = []
         unchanged = 0
         for row in good:
-            said = judged(row, importing, known, mode=command.mode, reach=command.by.institution_id)
+            said = judged(row, importing, known, mode=command.mode, reach=reach)
             if isinstance(said, Same):
                 unchanged += 1
             elif isinstance(said, Fault):
