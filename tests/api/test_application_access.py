@@ -68,7 +68,7 @@ async def settles(client: GatewayClient, code: str) -> None:
     await until_told(seen)
 
 
-@pytest.mark.requirement("G1-7.3-5", "G1-7.3-11", "G1-9.4-9")
+@pytest.mark.requirement("G1-7.3-5", "G1-7.3-11", "G1-9.4-9", "G2-A-5.1-9")
 async def test_approved_software_calls_what_it_was_granted_and_nothing_else(
     desk: Desk, app: dict[str, Any]
 ) -> None:

@@ -172,7 +172,7 @@ async def test_once_the_application_is_known_a_refusal_is_signed(
     _nothing_but_the_head(reply)
 
 
-@pytest.mark.requirement("G2-B-5.3-30", "G1-9.4-10", "G1-6.3-1")
+@pytest.mark.requirement("G2-B-5.3-30", "G1-9.4-10", "G1-6.3-1", "G2-A-5.1-9")
 @pytest.mark.parametrize(
     "spoil",
     [

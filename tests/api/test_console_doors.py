@@ -1,9 +1,14 @@
 """The doors of the console API: documentation, sessions, problems."""
 
+import re
+
 import pytest
 
+from openehc.console.api.guards import PREFIX
+from openehc.console.api.summaries import SUMMARIES
 from openehc.people.permissions import Role
 from tests.support.console import Console
+from tests.support.node import RunningNode
 
 
 async def test_the_description_and_its_page_need_no_outside_address(console: Console) -> None:
@@ -56,3 +61,24 @@ async def test_a_defect_is_logged_by_its_place_and_never_by_its_text(
     assert answer.json()["title_en"] == "Internal error"
     assert "in broken" in caplog.text
     assert typed not in caplog.text
+
+
+async def test_every_route_is_named_in_chinese_and_english(node: RunningNode) -> None:
+    described = (await node.http.get("/api/openapi.json")).json()["paths"]
+
+    summaries = {
+        f"{method} {path}": operation["summary"]
+        for path, operations in described.items()
+        for method, operation in operations.items()
+    }
+
+    both = re.compile(r"[\u4e00-\u9fff].* / .*[a-z]")
+    assert [name for name, said in summaries.items() if not both.search(said)] == []
+
+
+async def test_the_names_hold_no_route_that_is_gone(node: RunningNode) -> None:
+    described = (await node.http.get("/api/openapi.json")).json()["paths"]
+
+    names = {f"{method.upper()} {path}" for path, found in described.items() for method in found}
+
+    assert {name.replace(" ", f" {PREFIX}") for name in SUMMARIES} <= names

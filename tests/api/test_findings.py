@@ -18,25 +18,6 @@ async def fresh(database: Any) -> AsyncIterator[None]:
     del database
 
 
-async def recorded(desk: Desk, app: dict[str, Any] | None, situation: str) -> dict[str, Any]:
-    form = {
-        "application_id": app and app["id"], "subject": "示例掌上医院", "situation": situation,
-        "evidence": "在应用市场中看到",
-    }  # fmt: skip
-    answer = await desk.province.post("/api/findings", json=form)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-async def step(desk: Desk, finding: dict[str, Any], what: str) -> dict[str, Any]:
-    answer = await desk.province.post(
-        f"/api/findings/{finding['id']}/{what}", json={"reason": "按规定处理"},
-        headers=if_match(finding["revision"]),
-    )  # fmt: skip
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
 async def standing(desk: Desk, app: dict[str, Any]) -> str:
     return str((await desk.province.get(f"/api/applications/{app['id']}")).json()["standing"])
 
@@ -45,11 +26,11 @@ async def standing(desk: Desk, app: dict[str, Any]) -> str:
 async def test_a_finding_suspends_the_software_until_it_was_put_right(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    finding = await recorded(desk, app, "number_missing")
+    finding = await desk.finding(app, "number_missing")
 
     seen = []
     for what in ("notify", "suspend", "correct", "close"):
-        finding = await step(desk, finding, what)
+        finding = await desk.step(finding, what)
         seen.append((finding["state"], await standing(desk, app)))
 
     assert seen == [
@@ -61,7 +42,7 @@ async def test_a_finding_suspends_the_software_until_it_was_put_right(desk: Desk
 async def test_while_a_finding_holds_the_software_nobody_resumes_it(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    await step(desk, await recorded(desk, app, "version_gap"), "suspend")
+    await desk.step(await desk.finding(app, "version_gap"), "suspend")
     shown = (await desk.province.get(f"/api/applications/{app['id']}")).json()
 
     answer = await desk.act("applications", shown, "resume")
@@ -72,23 +53,71 @@ async def test_while_a_finding_holds_the_software_nobody_resumes_it(desk: Desk) 
 async def test_software_comes_back_when_the_last_of_two_findings_is_closed(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    first = await step(desk, await recorded(desk, app, "version_gap"), "suspend")
-    second = await step(desk, await recorded(desk, app, "incomplete"), "suspend")
+    first = await desk.step(await desk.finding(app, "version_gap"), "suspend")
+    second = await desk.step(await desk.finding(app, "incomplete"), "suspend")
 
     seen = []
     for finding in (first, second):
-        await step(desk, await step(desk, finding, "correct"), "close")
+        await desk.step(await desk.step(finding, "correct"), "close")
         seen.append(await standing(desk, app))
 
     assert seen == ["suspended", "active"]
 
 
+async def test_software_that_was_suspended_by_hand_stays_so_when_a_finding_is_closed(
+    desk: Desk,
+) -> None:
+    await desk.hospital()
+    app = await desk.done("applications", await desk.approved("applications"), "suspend")
+    finding = await desk.step(await desk.finding(app, "incomplete"), "suspend")
+
+    await desk.step(await desk.step(finding, "correct"), "close")
+
+    assert await standing(desk, app) == "suspended"
+    shown = (await desk.province.get(f"/api/applications/{app['id']}")).json()
+    assert (await desk.act("applications", shown, "resume")).status_code == 200
+
+
+async def test_software_that_is_not_connected_cannot_be_suspended_and_then_approved(
+    desk: Desk,
+) -> None:
+    await desk.hospital()
+    app = await desk.applied("applications")
+    finding = await desk.finding(app, "incomplete")
+
+    answer = await desk.province.post(
+        f"/api/findings/{finding['id']}/suspend", json={"reason": "材料不全"},
+        headers=if_match(finding["revision"]),
+    )  # fmt: skip
+
+    assert (answer.status_code, answer.json()["reason"]) == (409, "state_forbids")
+    assert "尚未接入" in answer.json()["detail"]
+    shown = (await desk.province.get(f"/api/findings/{finding['id']}")).json()
+    assert (shown["state"], shown["holds_application"]) == ("found", False)
+
+
+async def test_the_history_of_a_finding_tells_who_did_what_when_and_why(desk: Desk) -> None:
+    own = await desk.hospital()
+    app = await desk.approved("applications")
+    finding = await desk.finding(app, "incomplete")
+    desk.node.clock.advance(seconds=60)
+    await desk.step(finding, "notify")
+    operator = await desk.operator_of(own["id"])
+
+    told = (await operator.get(f"/api/findings/{finding['id']}/history")).json()
+
+    assert [(one["step"], one["step_name"], one["actor_id"], one["note"]) for one in told] == [
+        ("notify", "通知运营机构", "province", "甲样本已答复"), ("record", "登记", "province", ""),
+    ]  # fmt: skip
+    assert told[0]["at"] > told[1]["at"]
+
+
 async def test_a_finding_that_was_none_is_dismissed_and_the_software_returns(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    finding = await step(desk, await recorded(desk, app, "incomplete"), "suspend")
+    finding = await desk.step(await desk.finding(app, "incomplete"), "suspend")
 
-    dismissed = await step(desk, finding, "dismiss")
+    dismissed = await desk.step(finding, "dismiss")
 
     assert (dismissed["state"], await standing(desk, app)) == ("dismissed", "active")
 
@@ -99,7 +128,7 @@ async def test_a_finding_that_was_none_is_dismissed_and_the_software_returns(des
     ["number_missing", "not_listed", "incomplete", "counterfeit", "version_gap", "low_security"],
 )
 async def test_each_of_the_six_situations_can_be_recorded_once(desk: Desk, situation: str) -> None:
-    finding = await recorded(desk, None, situation)
+    finding = await desk.finding(None, situation)
     again = await desk.province.post(
         "/api/findings",
         json={"subject": finding["subject"], "situation": situation, "evidence": "又一次"},
@@ -114,7 +143,7 @@ async def test_each_of_the_six_situations_can_be_recorded_once(desk: Desk, situa
 async def test_each_step_is_audited_with_what_it_changed(desk: Desk) -> None:
     await desk.hospital()
     app = await desk.approved("applications")
-    await step(desk, await step(desk, await recorded(desk, app, "not_listed"), "notify"), "suspend")
+    await desk.step(await desk.step(await desk.finding(app, "not_listed"), "notify"), "suspend")
 
     rows = await desk.node.rows(
         "select action, after from audit_records where object_kind = 'finding' order by ctid"
@@ -163,16 +192,18 @@ async def test_a_finding_about_another_institution_is_not_seen(desk: Desk) -> No
     own = await desk.hospital()
     other = await desk.approved("institutions", org_code="99019903000000000A1003")
     app = await desk.approved("applications", org_code=other["org_code"])
-    finding = await recorded(desk, app, "incomplete")
+    finding = await desk.finding(app, "incomplete")
     operator = await desk.operator_of(own["id"])
 
     listed = (await operator.get("/api/findings")).json()
     shown = await operator.get(f"/api/findings/{finding['id']}")
+    history = await operator.get(f"/api/findings/{finding['id']}/history")
     touched = await operator.post(
         f"/api/findings/{finding['id']}/dismiss", json={"reason": "x"}, headers=if_match(1)
     )
 
     assert (listed["items"], shown.status_code, touched.status_code) == ([], 404, 403)
+    assert history.status_code == 404
 
 
 async def test_someone_without_the_permission_records_nothing(desk: Desk) -> None:

@@ -244,9 +244,12 @@ async def test_rows_that_failed_come_back_with_row_column_value_and_reason(desk:
     reasons = [list(row) for row in book["原因"].iter_rows(min_row=2, values_only=True)]
     assert figures(job) == (3, 3, 1, 0, 2)
     assert reasons == [
-        ["3", "机构等级", "999", "机构等级：不在字典org_level中"],
+        ["3", "机构等级", "999", "不在字典org_level中"],
         ["4", "机构名称", "[formula]", "不得填写公式"],
     ]
+    assert next(book["失败数据"].iter_rows(min_row=2, values_only=True))[-1] == (
+        "机构等级：不在字典org_level中"
+    )
     assert returned.headers["content-disposition"].startswith("attachment")
 
 

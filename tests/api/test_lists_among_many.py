@@ -60,6 +60,11 @@ QUESTIONS: Final[dict[str, dict[str, Any]]] = {
     "deep down": {"page": 4000, "size": 20},
     "by a part of the name": {"q": "应用7777"},
     "nothing is found": {"q": "没有这个"},
+    "by what the hospital calls it": {"q": "many-7777"},
+    "of an operator": {"use_unit": "示例机构77"},
+    "of a kind": {"app_channel": "101"},
+    "not online": {"online_statuses": "2"},
+    "stopped": {"online_statuses": "3", "access_since": "2026-06-01"},
 }
 
 

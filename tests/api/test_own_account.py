@@ -192,6 +192,18 @@ async def test_a_recovery_code_stands_in_once(people: PeopleAtNode) -> None:
     assert len(set(codes)) == 8
 
 
+async def test_who_used_a_recovery_code_is_told_how_many_are_left(people: PeopleAtNode) -> None:
+    client = await people.signed_in(Role.PROVINCE_OPERATOR, login="somebody")
+    _, codes = await _enrol(client, people)
+
+    answers = [await sign_in(await people.client(), "somebody", totp=code) for code in codes[:2]]
+
+    [first], [second] = (answer.json()["warnings"] for answer in answers)
+    assert (first["code"], second["code"]) == ("recovery_code_used", "recovery_code_used")
+    assert ("还剩7个" in first["message"], "还剩6个" in second["message"]) == (True, True)
+    assert "6 are left" in second["message_en"]
+
+
 async def test_the_code_that_enrolled_signs_nobody_in(people: PeopleAtNode) -> None:
     client = await people.signed_in(Role.PROVINCE_OPERATOR, login="somebody")
     secret, _ = await _enrol(client, people)

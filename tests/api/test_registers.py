@@ -45,6 +45,28 @@ async def test_an_approved_institution_is_active_since_that_day(desk: Desk) -> N
     assert (approved["standing"], approved["access_date"]) == ("active", "2026-03-02")
 
 
+@pytest.mark.parametrize(
+    ("register", "assigned"),
+    [
+        ("institutions", {"access_date": "2026-03-02", "owner_type": "B"}),
+        ("terminals", {"access_date": "2026-03-02"}),
+        ("modules", {"access_date": "2026-03-02", "owner_type": "A"}),
+    ],
+)
+async def test_a_change_that_leaves_out_what_the_approval_filled_in_leaves_it(
+    desk: Desk, register: str, assigned: dict[str, str]
+) -> None:
+    if register != "institutions":
+        await desk.hospital()
+    entry = await desk.approved(register)
+
+    answer = await desk.province.put(
+        f"/api/{register}/{entry['id']}", json=FORMS[register], headers=if_match(entry["revision"])
+    )
+
+    assert {name: answer.json()[name] for name in assigned} == assigned
+
+
 @pytest.mark.requirement("G1-D.2-1", "G1-D.2-2", "G1-6.4-8", "G2-B-5.1-22", "G2-B-5.1-24")
 async def test_an_approved_terminal_gets_the_next_number_of_its_owner(desk: Desk) -> None:
     await desk.hospital()
@@ -159,7 +181,9 @@ async def test_a_change_is_kept_with_what_was_there_before(
     (name, value), before = next(iter(change.items())), history[0]["before"]
     assert changed.json()[name] == value
     assert (before[name], history[0]["after"][name]) == (form[name], value)
-    assert (history[0]["act"], history[0]["actor_id"]) == ("change", "province")
+    assert (history[0]["act"], history[0]["act_name"], history[0]["actor_id"]) == (
+        "change", "变更", "province",
+    )  # fmt: skip
 
 
 @pytest.mark.requirement("G1-6.3-3", "G2-B-5.1-14", "G2-B-5.1-15")

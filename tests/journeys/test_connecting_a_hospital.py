@@ -64,28 +64,11 @@ async def test_a_hospital_is_connected_suspended_and_returns(desk: Desk) -> None
     assert verified["user_name"] == person.user_name
 
     # a finding suspends the software; corrected, it returns
-    finding = (
-        await desk.province.post(
-            "/api/findings",
-            json={
-                "application_id": approved["id"], "subject": "示例掌上医院",
-                "situation": "number_missing", "evidence": "展示页面未标识登记编号",
-            },
-        )
-    ).json()  # fmt: skip
+    finding = await desk.finding(approved, "number_missing")
     for step in ("notify", "suspend"):
-        finding = await _step(desk, finding, step)
+        finding = await desk.step(finding, step)
     assert "已停用" in await _follows(client, "1010")
     for step in ("correct", "close"):
-        finding = await _step(desk, finding, step)
+        finding = await desk.step(finding, step)
     await _follows(client, "2002")
     assert finding["state"] == "returned"
-
-
-async def _step(desk: Desk, finding: dict[str, Any], what: str) -> dict[str, Any]:
-    answer = await desk.province.post(
-        f"/api/findings/{finding['id']}/{what}", json={"reason": "按规定处理"},
-        headers=if_match(finding["revision"]),
-    )  # fmt: skip
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())

@@ -53,7 +53,7 @@ async def _verified(client: GatewayClient, person: Person) -> tuple[str, str]:
     return card_id, holder["ehealth_card_id"]
 
 
-@pytest.mark.requirement("G2-A-5.4-4")
+@pytest.mark.requirement("G2-A-5.4-4", "G2-B-5.1-32")
 @pytest.mark.parametrize("backend", ["soft", "machine", "sdf", "proxy"], indirect=True)
 async def test_a_node_registers_and_verifies_with_each_backend_by_its_setting_alone(
     start: StartNode, backend: tuple[str, dict[str, object]]

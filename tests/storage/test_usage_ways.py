@@ -1,13 +1,13 @@
 """The migration that gives facts one key for application, terminal, channel and medium."""
 
-import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from openehc.storage.migrations import MIGRATIONS, migrate, rollback_last
+from openehc.storage.migrations import migrate, rollback_last
+from tests.support.postgres import migrations_upto
 
 NUMBER = "0010"
 FACTS = [
@@ -27,10 +27,7 @@ TOLD = "select app_id, term_id, app_channel, medium from {} order by app_id desc
 @pytest.fixture
 def upto(tmp_path: Path) -> Path:
     """The program's migrations up to the one that is tried."""
-    for file in MIGRATIONS.glob("*.sql"):
-        if file.name[:4] <= NUMBER:
-            shutil.copy(file, tmp_path)
-    return tmp_path
+    return migrations_upto(NUMBER, tmp_path)
 
 
 def _rows(dsn: str, table: str) -> list[dict[str, str]]:

@@ -106,6 +106,25 @@ class Desk:
         entry = await self.applied(register, **changes)
         return dict(await self.done(register, entry, "approve"))
 
+    async def finding(self, app: Mapping[str, Any] | None, situation: str) -> dict[str, Any]:
+        """A finding that was recorded about software; None for software that is not registered."""
+        form = {
+            "application_id": app and app["id"], "subject": "示例掌上医院",
+            "situation": situation, "evidence": "甲样本来电：在应用市场中看到",
+        }  # fmt: skip
+        answer = await self.province.post("/api/findings", json=form)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def step(self, finding: Mapping[str, Any], what: str) -> dict[str, Any]:
+        """The finding after a step that was taken about it."""
+        answer = await self.province.post(
+            f"/api/findings/{finding['id']}/{what}", json={"reason": "甲样本已答复"},
+            headers=if_match(finding["revision"]),
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
     async def hospital(self) -> dict[str, Any]:
         """The approved institution to which the other forms belong."""
         return await self.approved("institutions")

@@ -29,7 +29,7 @@ import asyncpg
 import pytest
 
 from openehc.storage.embedded import EmbeddedPostgres
-from openehc.storage.migrations import migrate
+from openehc.storage.migrations import MIGRATIONS, migrate
 from openehc.storage.partitions import ensure_day_partitions
 from openehc.storage.pool import Database
 from openehc.wiring.workers_database import DAILY_TABLES
@@ -168,6 +168,14 @@ def _build_template(dsn: str) -> None:
     _command(dsn, f"create database {_TEMPLATE}")
     migrate(_named(dsn, _TEMPLATE))
     asyncio.run(_make_days(_named(dsn, _TEMPLATE)))
+
+
+def migrations_upto(number: str, folder: Path) -> Path:
+    """The folder with the program's migrations up to this number in it."""
+    for file in MIGRATIONS.glob("*.sql"):
+        if file.name[:4] <= number:
+            shutil.copy(file, folder)
+    return folder
 
 
 async def _make_days(dsn: str) -> None:

@@ -1,19 +1,23 @@
 """Change what is registered; what was there before stays in the history.
 
-A changed entry that was refused is applied for again. Numbers never change.
+A changed entry that was refused is applied for again. Numbers never change. What the approval
+filled in (day of access, owner letter) stays where the form leaves it empty.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 from openehc.access.act_on_record import ActOnRecord
 from openehc.access.entries import ApplicationEntry, Entry
 from openehc.access.entry_rules import component_of, differences, faults_of, is_major_change
+from openehc.access.model import Standing
 from openehc.access.record import ActCommand, Record
 from openehc.access.record_store import stored
 from openehc.kernel.refusal import Fault, Reason, Refusal
 from openehc.spec import Spec
+
+_UNDECIDED: Final = frozenset({Standing.APPLIED, Standing.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,24 @@ class ChangeEntry:
         """The changed entry; the same entry given again changes its revision only."""
 
         async def change(_connection: Any, record: Record) -> Mapping[str, Any] | Refusal:  # noqa: ANN401
-            faults = (*faults_of(entry, self.spec), *_fixed(record, entry))
+            new = _with_assigned(record, entry)
+            faults = (*faults_of(new, self.spec), *_fixed(record, new))
             if faults:
                 return Refusal(Reason.INPUT_WRONG, faults=faults)
-            _, after = differences(record.entry, entry)
-            columns = {name: value for name, value in stored(entry).items() if name in after}
-            return columns | _report_due(command, record, entry)
+            _, after = differences(record.entry, new)
+            columns = {name: value for name, value in stored(new).items() if name in after}
+            return columns | _report_due(command, record, new)
 
         return await self.act_on(command, change)
+
+
+def _with_assigned(record: Record, entry: Entry) -> Entry:
+    """The entry with what an approval filled in; 表6.3 and 6.4 let nobody leave it out."""
+    if record.standing in _UNDECIDED:
+        return entry
+    names = {record.kind.dated, "owner_type"} & {field.name for field in fields(entry)}
+    left_out = {name for name in names if getattr(entry, name) is None}
+    return replace(entry, **{name: getattr(record.entry, name) for name in left_out})
 
 
 def _fixed(record: Record, entry: Entry) -> tuple[Fault, ...]:

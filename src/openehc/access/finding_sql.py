@@ -52,6 +52,27 @@ select exists (
 )
 """
 
+INSERT_STEP: Final = """
+insert into finding_steps (finding_id, at, step, actor_kind, actor_id, note, application_revision)
+values ($1, $2, $3, $4, $5, $6, $7)
+"""
+
+STEPS: Final = """
+select at, step, actor_kind, actor_id, note
+  from finding_steps where finding_id = $1 order by step_id desc limit 500
+"""
+
+STOPPED_BY_FINDING: Final = """
+select exists (
+    select from finding_steps s
+      join findings f using (finding_id)
+     where f.application_id = $1 and s.step = 'suspend'
+       and s.application_revision = (
+               select max(revision) from register_history
+                where register = 'application' and record_id = $1 and act = 'suspend')
+)
+"""
+
 KNOCKING: Final = """
 select k.app_id, k.reason, k.attempts, a.application_id
   from application_knocks k

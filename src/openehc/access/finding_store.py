@@ -5,7 +5,15 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from openehc.access import finding_sql as sql
-from openehc.access.findings import Finding, Seen, Situation, Source, State
+from openehc.access.findings import (
+    Finding,
+    Seen,
+    Situation,
+    Source,
+    State,
+    Step,
+    StepTaken,
+)
 from openehc.access.record import Record
 from openehc.storage.listing import Listing
 from openehc.storage.pool import Database, Transaction
@@ -78,6 +86,25 @@ class FindingStore:
     ) -> None:
         """Write the new state; `holding` is "holds" while the application is suspended by it."""
         await connection.execute(sql.MOVE, finding.finding_id, state.value, holding == "holds", at)
+
+    async def remember(
+        self, connection: Transaction, finding_id: int, taken: StepTaken, *,
+        application_revision: int | None,
+    ) -> None:  # fmt: skip
+        """Add a step, and the revision of the application that it made, if it made one."""
+        await connection.execute(
+            sql.INSERT_STEP, finding_id, taken.at, taken.step.value, taken.actor_kind,
+            taken.actor_id, taken.note, application_revision,
+        )  # fmt: skip
+
+    async def steps(self, finding_id: int) -> list[StepTaken]:
+        """What was done about a finding, the last first; at most 500 steps."""
+        rows = await self._database.fetch(sql.STEPS, finding_id)
+        return [StepTaken(**{**dict(row), "step": Step(row["step"])}) for row in rows]
+
+    async def stopped(self, connection: Transaction, record: Record) -> bool:
+        """Whether it was a finding that suspended the application the last time."""
+        return bool(await connection.fetchval(sql.STOPPED_BY_FINDING, record.record_id))
 
     async def hold(self, connection: Transaction, record: Record, besides: int = 0) -> bool:
         """Whether an open finding suspended the application; `besides` is left out."""

@@ -132,6 +132,17 @@ class Finding:
     record_num: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTaken:
+    """One step that was taken about a finding: when, by whom, and what they wrote."""
+
+    at: datetime
+    step: Step
+    actor_kind: str
+    actor_id: str
+    note: str
+
+
 def after(step: Step, finding: Finding) -> State | Refusal:
     """The state after `step`, or why it is not possible now."""
     if finding.state not in FROM[step]:

@@ -5,7 +5,7 @@ Decides nothing and reads nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from openehc.access.entries import Entry
@@ -77,9 +77,20 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What a list is narrowed to; None and "" narrow nothing. `reach` is the actor's limit."""
+    """What a list is narrowed to; None and "" narrow nothing. `reach` is the actor's limit.
+
+    `columns` are entered values, each exact, by their column; `since` and `until` bound the
+    day of access, both included. `online` is a status of 表7.1 (1, 2, 3) as of an application
+    that counts as online after a success since `online_since`.
+    """
 
     text: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    since: date | None = None
+    until: date | None = None
+    online: str = ""
+    online_since: datetime | None = None
+    report_due: bool | None = None
     standing: Standing | None = None
     institution_id: int | None = None
     org_code: str = ""

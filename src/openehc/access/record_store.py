@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from openehc.access import sql
+from openehc.access.columns import Column
 from openehc.access.contacts import Contacts, without
 from openehc.access.entries import Entry
 from openehc.access.kinds import APPLICATIONS, Kind
@@ -33,7 +34,7 @@ class RecordStore:
     async def page(self, kind: Kind, search: Search, listing: Listing) -> tuple[list[Record], int]:
         """One page of a register, and how many rows match (up to 100,000)."""
         where, arguments = sql.conditions(kind, search)
-        if search.text:
+        if sql.is_rare(kind, search):
             rows = await self._database.fetch(
                 sql.searched_statement(kind, where, listing), *arguments
             )
@@ -187,6 +188,11 @@ def stored(entry: Any) -> dict[str, Any]:  # noqa: ANN401 (an entry)
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(entry).items()
     }
+
+
+def filtered(kind: Kind) -> Mapping[str, Column]:
+    """The columns by which a list of a register can be narrowed."""
+    return sql.FILTERED[kind]
 
 
 def sortable(kind: Kind) -> Mapping[str, str]:

@@ -41,6 +41,15 @@ class Act(StrEnum):
     ACCEPT_REPORT = "accept_report"
 
 
+ACTS: Final[Mapping[Act, str]] = {
+    Act.APPLY: "接入申请", Act.APPROVE: "批准", Act.REFUSE: "不予批准", Act.REAPPLY: "重新申请",
+    Act.CHANGE: "变更", Act.SUSPEND: "停用", Act.RESUME: "恢复", Act.BLACKLIST: "列入黑名单",
+    Act.RESTORE: "移出黑名单", Act.EXIT: "退出接入", Act.ROTATE: "更换密钥",
+    Act.END_OVERLAP: "旧密钥失效", Act.REVOKE: "吊销密钥", Act.LIMIT: "设置授权与配额",
+    Act.ACCEPT_REPORT: "受理版本变更报备",
+}  # fmt: skip
+"""What people call the acts."""
+
 _WORKING: Final = frozenset({Standing.ACTIVE, Standing.SUSPENDED})
 
 FROM: Final[Mapping[Act, frozenset[Standing]]] = {

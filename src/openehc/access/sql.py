@@ -4,9 +4,11 @@ Nothing that a caller wrote enters a text: conditions and columns come from here
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
+from openehc.access.columns import Shape, columns_of
 from openehc.access.contacts import CONTACTS
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, KINDS, MODULES, TERMINALS, Kind
 from openehc.access.record import Search
@@ -48,6 +50,19 @@ _SEARCHED: Final = {
     TERMINALS: ("r.term_name", "r.term_id"),
     MODULES: ("r.model", "r.module_no"),
 }
+_DEVICE: Final = {
+    APPLICATIONS: "r.app_id", TERMINALS: "r.serial_no", MODULES: "r.serial_no",
+}  # fmt: skip
+"""By what an entry is found as well, when the whole of it is asked for."""
+FILTERED: Final = {
+    kind: {
+        column.name: column
+        for column in columns_of(kind.entry)
+        if column.shape in {Shape.TEXT, Shape.CODES} and not column.private
+    }
+    for kind in KINDS
+}
+"""Columns that a list can be narrowed by; contact persons lie sealed and cannot be."""
 _CODE: Final = {
     INSTITUTIONS: "r.org_level", APPLICATIONS: "r.app_channel", TERMINALS: "r.developer",
     MODULES: "r.manufacturer",
@@ -68,6 +83,8 @@ def conditions(kind: Kind, search: Search) -> tuple[str, list[object]]:
     found = f"{name} like '%' || ${{n}} || '%'"
     if _NUMBER_LIKE.fullmatch(search.text):
         found = f"({found} or {number} like ${{n}} || '%')"
+    if kind in _DEVICE:
+        found = f"({found} or {_DEVICE[kind]} like ${{n}})"
     wanted = (
         (found, _escaped(search.text) or None),
         ("r.standing = ${n}", search.standing and search.standing.value),
@@ -78,11 +95,43 @@ def conditions(kind: Kind, search: Search) -> tuple[str, list[object]]:
         ),
         (f"{_CODE[kind]} = ${{n}}", search.code or None),
         ("r.institution_id = ${n}", search.reach),
+        *_narrowed(kind, search),
     )
     arguments: list[object] = [value for _, value in wanted if value is not None]
     texts = [text for text, value in wanted if value is not None]
     numbered = [text.format(n=n) for n, text in enumerate(texts, start=1)]
     return (f" where {' and '.join(numbered)}" if numbered else ""), arguments
+
+
+_WORKS: Final = """(r.standing = 'active' and r.institution_id in (
+    select institution_id from institutions where standing = 'active'))"""
+_USED: Final = """exists (
+    select from application_traffic t where t.app_id = r.app_id and t.last_success_at >= ${n})"""
+_ONLINE: Final = {
+    "1": f"{_WORKS} and {_USED}",
+    "2": f"{_WORKS} and not {_USED}",
+    "3": f"(${{n}}::timestamptz is not null and not {_WORKS})",
+}
+
+
+def _narrowed(kind: Kind, search: Search) -> Iterator[tuple[str, object]]:
+    """Conditions and values of single columns; names of columns come from `FILTERED` alone."""
+    for name, value in search.columns.items():
+        column = FILTERED[kind][name]
+        listed = column.shape is Shape.CODES
+        yield f"r.{name} @> array[${{n}}::text]" if listed else f"r.{name} = ${{n}}", value
+    yield f"r.{kind.dated} >= ${{n}}", search.since
+    yield f"r.{kind.dated} <= ${{n}}", search.until
+    if search.online:
+        yield _ONLINE[search.online], search.online_since
+    if search.report_due is not None:
+        yield "(r.report_due_since is not null) = ${n}", search.report_due
+
+
+def is_rare(kind: Kind, search: Search) -> bool:
+    """Whether few rows match, so that looking at all of them once is the quickest."""
+    free = [name for name in search.columns if not FILTERED[kind][name].dictionary]
+    return bool(search.text or free)
 
 
 _COMPUTED: Final = {

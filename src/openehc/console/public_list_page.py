@@ -1,8 +1,9 @@
-"""The page /applications: the public list of valid client software for people (材料二 2.4).
+"""The pages /applications and /notices: what everybody may know of client software (材料二 2.4).
 
-Plain HTML without script; shows what `api/public.py` gives. Keeps nothing.
+Plain HTML without script; shows what `api/public.py` and `api/notices.py` give. Keeps nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,20 +12,21 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from openehc.access.public_list import DEEPEST, PAGE_SIZE, SECONDS
-from openehc.console.api.public import PublicRoutes
 from openehc.console.authorisation_page import HEADERS
 from openehc.kernel.refusal import PlatformError
 
-PATH: Final = "/applications"
+APPLICATIONS: Final = "/applications"
+NOTICES: Final = "/notices"
 _HEADERS: Final = {**HEADERS, "Cache-Control": f"public, max-age={SECONDS}"}
 _FOLDER: Final = Path(__file__).parent / "templates"
 
 
 class PublicListPage:
-    """The ASGI application for /applications."""
+    """The ASGI application for one list: `page` gives its members, `template` shows them."""
 
-    def __init__(self, public: PublicRoutes) -> None:
-        self._public = public
+    def __init__(self, page: Callable[[int], Awaitable[dict[str, Any]]], template: str) -> None:
+        self._page = page
+        self._template = template
         self._pages = Environment(
             loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined
         )
@@ -42,11 +44,11 @@ class PublicListPage:
         if not 1 <= number <= DEEPEST:
             return self._message(404, "没有这一页", "请从第一页开始查看。")
         try:
-            page = await self._public.page(number)
+            page = await self._page(number)
         except PlatformError:
             return self._message(503, "系统繁忙", "请稍后刷新本页重试。")
         last = max(1, -(-page["total"] // PAGE_SIZE))
-        html = self._pages.get_template("applications.html").render(**page, last=last)
+        html = self._pages.get_template(self._template).render(**page, last=last)
         return HTMLResponse(html, headers=_HEADERS)
 
     def _message(self, status: int, title: str, text: str) -> HTMLResponse:

@@ -140,9 +140,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that was just opened; `token` goes into the cookie and is kept nowhere."""
+    """A session that was just opened; `token` goes into the cookie and is kept nowhere.
+
+    `recovery_left` counts the recovery codes that are left after one was used for it.
+    """
 
     user: User
     session: Session
     csrf: str
     token: str = field(default="", repr=False)
+    recovery_left: int | None = None

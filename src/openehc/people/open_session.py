@@ -88,4 +88,11 @@ class OpenSession:
             }
         )  # fmt: skip
         opened = replace(session, session_id=number)
-        return SignedIn(user, opened, csrf_of(token), token)
+        return SignedIn(user, opened, csrf_of(token), token, _recovery_left(opening))
+
+
+def _recovery_left(opening: Opening) -> int | None:
+    """How many recovery codes are left after one was used; None when none was."""
+    if opening.code is None or not opening.code.recovery:
+        return None
+    return len(opening.account.credentials.recovery) - 1

@@ -1,7 +1,8 @@
 """Roles and what each of them may do, read from `data/roles.csv`.
 
 The three administrators (系统管理员, 安全管理员, 审计管理员) check each other: no person holds
-two of these roles (材料二 附录B 5.3). Signs nobody in.
+two of these roles, and who gives rights or judges the records does no business that these
+are about (材料二 附录B 5.3). Signs nobody in.
 """
 
 import csv
@@ -28,6 +29,9 @@ class Role(StrEnum):
 
 SEPARATED: Final = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
 """At most one of these for one person."""
+
+ALONE: Final = frozenset({Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
+"""Roles beside which one person holds no other."""
 
 OF_ONE_INSTITUTION: Final = frozenset({Role.INSTITUTION_OPERATOR, Role.WINDOW_OPERATOR})
 """Roles that reach one institution only."""
@@ -78,6 +82,14 @@ def role_faults(roles: frozenset[Role], *, institution_id: int | None) -> tuple[
                 "roles",
                 "系统管理员、安全管理员、审计管理员不得由同一人担任",
                 "system, security and audit administrator are never one person",
+            )
+        )
+    elif roles & ALONE and len(roles) > 1:
+        faults.append(
+            Fault(
+                "roles",
+                "安全管理员、审计管理员不得兼任业务角色",
+                "security and audit administrator hold no role of business",
             )
         )
     if roles & OF_ONE_INSTITUTION and institution_id is None:

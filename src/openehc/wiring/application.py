@@ -8,7 +8,6 @@ import logging
 import logging.handlers
 from typing import Any
 
-from openehc.console.public_list_page import PATH as PUBLIC_LIST
 from openehc.gateway.asgi import Receive, Scope, Send
 from openehc.gateway.door import PATH, Door
 from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
@@ -52,8 +51,8 @@ class Application:
             await node.console(scope, receive, send)  # type: ignore[arg-type] # MutableMapping for dict
         elif scope["path"].startswith("/health/"):
             await self._health(scope["path"], send)
-        elif scope["path"] == PUBLIC_LIST:
-            await node.public_list(scope, receive, send)
+        elif public := node.public_pages.get(scope["path"]):
+            await public(scope, receive, send)
         else:
             await node.page(scope, receive, send)
 

@@ -19,7 +19,6 @@ from openehc.console.api.application import build_api
 from openehc.console.api.audit_routes import AuditUse
 from openehc.console.api.guards import COOKIE, SECURE_COOKIE
 from openehc.console.api.people import people_routers
-from openehc.console.api.public import PublicRoutes
 from openehc.console.api.residents import ResidentDesk
 from openehc.console.api.usage_routes import UsageUse
 from openehc.crypto.keyfile import KeyPurpose
@@ -34,6 +33,7 @@ from openehc.wiring.access_desk import access_routers, build_access_desk, exit_k
 from openehc.wiring.audit_key import MARKS_FOLDER
 from openehc.wiring.console_audit import audit_routers, audit_use, usage_use
 from openehc.wiring.people import PeopleParts, build_people
+from openehc.wiring.public_lists import PublicLists
 from openehc.wiring.residents import merge_kinds, resident_desk, resident_routers
 from openehc.wiring.rotation_worker import KeyRing
 from openehc.wiring.settings import Settings
@@ -56,7 +56,7 @@ class ConsoleParts:
     trail: AuditTrail
     local: Mapping[str, bytes]
     trust: TrustFolder
-    public: PublicRoutes
+    public: PublicLists
 
 
 class Console:
@@ -130,7 +130,7 @@ def build_console(
         ),
         usage=usage_use(parts.database, parts.trail, parts.clock),
     )  # fmt: skip
-    app = build_api(sessions=people.sessions, routers=[*describe(use), parts.public.router()])
+    app = build_api(sessions=people.sessions, routers=[*describe(use), *parts.public.routers()])
     app.state.approval_kinds = people.approval_kinds
     app.state.record_denial = RecordDenial(parts.trail, parts.clock)
     app.state.proxies = parts.settings.proxies

@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from openehc.access.public_list import PublicList
-from openehc.access.public_list_store import PublicListStore
 from openehc.access.registry import Registry
 from openehc.access.serials import InFlight
 from openehc.access.store import CHANNEL, AccessStore, changed_rows
@@ -31,7 +29,6 @@ from openehc.codes.authorise import AskConsent, DecideConsent, QueryConsent
 from openehc.codes.generate_code import GenerateCode
 from openehc.codes.store import CodeStore
 from openehc.codes.verify_code import VerifyCode
-from openehc.console.api.public import PublicRoutes
 from openehc.console.authorisation_page import AuthorisationPage
 from openehc.console.public_list_page import PublicListPage
 from openehc.crypto.keyfile import open_key_file, refuse_public_keys_in_production
@@ -62,6 +59,7 @@ from openehc.wiring.crypto_backend import close_module, open_module
 from openehc.wiring.crypto_machines import CryptoWatch, MachineRoll
 from openehc.wiring.foreign import NoNetwork
 from openehc.wiring.patience import Loading, wait_until_loaded
+from openehc.wiring.public_lists import PublicLists
 from openehc.wiring.rotation_cards import RotatingCardStore
 from openehc.wiring.rotation_worker import CHANNEL as KEYS_CHANNEL
 from openehc.wiring.rotation_worker import KeyRing
@@ -97,7 +95,7 @@ class Node:
     change_card: ChangeCard
     door: Door
     page: AuthorisationPage
-    public_list: PublicListPage
+    public_pages: dict[str, PublicListPage]
     console: Console
     trail: AuditTrail
     marks: MarkFiles
@@ -264,7 +262,7 @@ def _assemble(base: _Base) -> Node:
         door=_door(settings, pipeline, clock, request_log),
         traffic=traffic,
         page=AuthorisationPage(DecideConsent(base.codes, verify), base.registry, spec, clock),
-        public_list=PublicListPage(public),
+        public_pages=public.pages(),
         console=Console(_console_parts(base, trail, public)),
         trail=trail,
         marks=base.marks,
@@ -282,13 +280,12 @@ def _door(settings: Settings, pipeline: Pipeline, clock: Clock, log: RequestLog)
     return Door(pipeline, clock, log, peers, ForwardedCertificate(peers) if told else None)
 
 
-def _public(base: _Base) -> PublicRoutes:
-    listed = PublicList(PublicListStore(base.database))
+def _public(base: _Base) -> PublicLists:
     online_for = timedelta(hours=base.settings.online_hours)
-    return PublicRoutes(listed, load(), base.clock, online_for)
+    return PublicLists.over(base.database, base.clock, online_for=online_for)
 
 
-def _console_parts(base: _Base, trail: AuditTrail, public: PublicRoutes) -> ConsoleParts:
+def _console_parts(base: _Base, trail: AuditTrail, public: PublicLists) -> ConsoleParts:
     return ConsoleParts(
         settings=base.settings, database=base.database, clock=base.clock, entropy=base.entropy,
         registry=base.registry, cards=base.cards, codes=base.codes, module=base.module,

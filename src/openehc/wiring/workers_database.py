@@ -53,7 +53,7 @@ PASSING_ROWS: Final = (
 
 APPEND_ONLY: Final = (
     "audit_records", "audit_checkpoints", "audit_heads", "audit_origin", "usage_facts",
-    "card_history", "register_history", "node_identity", "used_serials",
+    "card_history", "register_history", "finding_steps", "node_identity", "used_serials",
 )  # fmt: skip
 """Tables to which workers only add."""
 

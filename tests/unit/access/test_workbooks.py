@@ -229,3 +229,14 @@ def test_returned_rows_can_be_corrected_and_sent_again() -> None:
 @pytest.mark.parametrize("text", ["-1.5", "+8610", "示例", "a=b", "1-2"])
 def test_ordinary_text_is_no_formula(text: str) -> None:
     assert not looks_like_formula(text)
+
+
+def test_the_template_says_what_each_column_may_hold() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(template(INSTITUTIONS)))
+
+    told = {row[0]: row[2] for row in book["说明"].iter_rows(min_row=2, values_only=True)}
+    assert told["机构接入日期"] == "日期，如2026-03-02"
+    assert told["所属省份行政区划代码"] == "应为6位行政区划代码，至多6个字符"
+    assert told["机构等级"] == "代码或名称，见“字典”表"
+    assert told["窗口部署终端数"] == "0至1000000的整数"
+    assert told["机构名称"] == "至多50个字符"

@@ -40,3 +40,13 @@ def test_a_window_operator_belongs_to_an_institution() -> None:
 
 def test_an_operator_of_the_province_does_not() -> None:
     assert role_faults(frozenset({Role.PROVINCE_OPERATOR}), institution_id=7)
+
+
+@pytest.mark.parametrize("role", [Role.SECURITY_ADMIN, Role.AUDIT_ADMIN])
+@pytest.mark.parametrize("business", [Role.PROVINCE_OPERATOR, Role.WINDOW_OPERATOR])
+def test_who_gives_rights_or_judges_records_does_no_business(role: Role, business: Role) -> None:
+    institution = 7 if business is Role.WINDOW_OPERATOR else None
+
+    faults = role_faults(frozenset({role, business}), institution_id=institution)
+
+    assert "不得兼任业务角色" in faults[0].zh

@@ -1,10 +1,13 @@
 """Takes files in, one after the other, and carries the imports out beside the requests.
 
-Few may wait: an import costs CPU for seconds. Keeps the files in memory until their turn.
+Few may wait: an import costs CPU for seconds. Keeps the files in memory until their turn, so
+the imports of a worker end with it: while it lives it says so of each of its jobs, and a job
+that nobody speaks for any more is told as interrupted.
 """
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +15,7 @@ from uuid import UUID
 
 from openehc.access.imports.import_file import ImportFile
 from openehc.access.imports.importing import OF
-from openehc.access.imports.model import ImportCommand, Job, JobState
+from openehc.access.imports.model import ImportCommand, Job, JobSearch
 from openehc.access.imports.store import ImportStore
 from openehc.audit.model import Actor, AuditEvent, Category
 from openehc.audit.trail import AuditTrail
@@ -20,8 +23,14 @@ from openehc.crypto.sm3 import sm3
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.kernel.refusal import Fault, PlatformError, Reason, Refusal
+from openehc.storage.listing import Listing
 
 MOST_WAITING: Final = 4
+ALIVE_SECONDS: Final = 15.0
+SILENT: Final = timedelta(seconds=60)
+"""A job of which nothing was heard so long has no worker any more."""
+
+INTERRUPTED: Final = ("导入中断，请重新上传同一文件", "interrupted; send the same file again")
 KEPT: Final = timedelta(days=30)
 ONE_BY_ONE: Final = Refusal(
     Reason.INPUT_WRONG,
@@ -46,6 +55,7 @@ class ImportDesk:
     trail: AuditTrail
     clock: Clock
     entropy: Entropy
+    alive_every: float = ALIVE_SECONDS
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
@@ -92,23 +102,42 @@ class ImportDesk:
             )  # fmt: skip
         return content
 
-    async def _run(self, job_id: UUID, command: ImportCommand) -> None:
-        async with self._turn:
-            try:
-                await self.import_file(job_id, command)
-            except Exception as trouble:  # noqa: BLE001 (the job has to end, whatever it was)
-                _log.error("import %s: %s", job_id, type(trouble).__name__)
-                await self._give_up(job_id)
+    async def job(self, job_id: UUID) -> Job | None:
+        """How far a job came, whichever worker has or had it."""
+        await self._give_up_the_silent()
+        return await self.store.job(job_id)
 
-    async def _give_up(self, job_id: UUID) -> None:
-        problem = (
-            "系统繁忙，导入中断，请重新上传同一文件",
-            "interrupted; send the same file again",
-        )
+    async def jobs(self, search: JobSearch, listing: Listing) -> tuple[list[Job], int]:
+        """One page of the jobs of a register, and how many there are."""
+        await self._give_up_the_silent()
+        return await self.store.jobs(search, listing)
+
+    async def _give_up_the_silent(self) -> None:
+        await self.store.give_up(problem=INTERRUPTED, silent_since=self.clock.now() - SILENT)
+
+    async def _run(self, job_id: UUID, command: ImportCommand) -> None:
+        speaking = asyncio.create_task(self._speak_for(job_id))
         try:
-            await self.store.set_state(
-                job_id, JobState.FAILED, problem=problem, at=self.clock.now()
-            )
+            async with self._turn:
+                await self.import_file(job_id, command)
+        except asyncio.CancelledError:
+            await self._interrupted(job_id)
+            raise
+        except Exception as trouble:  # noqa: BLE001 (the job has to end, whatever it was)
+            _log.error("import %s: %s", job_id, type(trouble).__name__)
+            await self._interrupted(job_id)
+        finally:
+            speaking.cancel()
+
+    async def _speak_for(self, job_id: UUID) -> None:
+        while True:
+            await asyncio.sleep(self.alive_every)
+            with suppress(PlatformError):  # the next time, perhaps
+                await self.store.alive(job_id, at=self.clock.now())
+
+    async def _interrupted(self, job_id: UUID) -> None:
+        try:
+            await self.store.give_up(problem=INTERRUPTED, job_id=job_id)
         except PlatformError:
             _log.error("import %s could not be marked as failed", job_id)
 

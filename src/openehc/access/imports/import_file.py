@@ -19,7 +19,7 @@ from openehc.access.apply import new_app_id
 from openehc.access.entries import ApplicationEntry, Entry, InstitutionEntry, ModuleEntry
 from openehc.access.entry_rules import owner_of_category
 from openehc.access.imports.importing import OF
-from openehc.access.imports.judging import Known, Same, judged
+from openehc.access.imports.judging import Known, Same, faults_with_place, judged
 from openehc.access.imports.model import ImportCommand, JobState, Mode
 from openehc.access.imports.reading import Flawed, ReadFile, ReadRow, read_file
 from openehc.access.imports.store import ImportStore
@@ -104,13 +104,18 @@ class ImportFile:
     ) -> list[tuple[ReadRow, tuple[Fault, ...]]]:
         """Take a batch; the rows that failed."""
         importing, now = OF[command.kind], self.clock.now()
+        reach = command.by.institution_id
         good = [row for row in rows if not row.faults]
-        failed = [(row, row.faults) for row in rows if row.faults]
-        known = await self.store.known(importing, good)
+        known = await self.store.known(importing, rows)
+        failed = [
+            (row, faults_with_place(row, importing, known, mode=command.mode, reach=reach))
+            for row in rows
+            if row.faults
+        ]
         new: list[New] = []
         unchanged = 0
         for row in good:
-            said = judged(row, importing, known, mode=command.mode, reach=command.by.institution_id)
+            said = judged(row, importing, known, mode=command.mode, reach=reach)
             if isinstance(said, Same):
                 unchanged += 1
             elif isinstance(said, Fault):
@@ -236,10 +241,8 @@ def _failed(
     file: ReadFile, titles: Mapping[str, str], row: ReadRow, faults: Sequence[Fault]
 ) -> FailedRow:
     shown = dict(zip(file.columns, row.shown, strict=True))
-    return FailedRow(
-        row.number, row.shown,
-        tuple(
-            (titles.get(fault.field, fault.field), shown.get(fault.field, ""), fault.zh)
-            for fault in faults
-        ),
-    )  # fmt: skip
+    told = []
+    for fault in faults:
+        title = titles.get(fault.field, fault.field)
+        told.append((title, shown.get(fault.field, ""), fault.zh.removeprefix(f"{title}：")))
+    return FailedRow(row.number, row.shown, tuple(told))

@@ -65,6 +65,16 @@ def judged(
     )
 
 
+def faults_with_place(
+    row: ReadRow, importing: Importing, known: Known, *, mode: Mode, reach: int | None
+) -> tuple[Fault, ...]:
+    """Everything that is wrong with a faulty row, its institution as well."""
+    if not importing.owner or any(fault.field == "org_code" for fault in row.faults):
+        return row.faults
+    fault = _misplaced(row, known.places.get(row.org_code), mode=mode, reach=reach)
+    return (*row.faults, fault) if fault else row.faults
+
+
 def placed(entry: Entry, place: Place | None) -> Entry:
     """The entry with its institution; what needs none may have none."""
     if isinstance(entry, InstitutionEntry):

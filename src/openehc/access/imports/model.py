@@ -64,3 +64,12 @@ class Job:
     has_failed_rows: bool = False
     created_at: datetime
     changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSearch:
+    """What a list of imports is narrowed to; `reach` is the actor's limit."""
+
+    register: str
+    reach: int | None = None
+    state: JobState | None = None

@@ -12,12 +12,29 @@ insert into import_jobs (job_id, register, mode, state, file_name, file_digest, 
 values ($1, $2, $3, 'waiting', $4, $5, $6, $7, $8, $8)
 """
 
-SELECT_JOB: Final = """
+_JOB: Final = """
 select job_id, register, mode, state, file_name, actor_id, institution_id, rows_total, rows_done,
        rows_new, rows_unchanged, rows_failed, problem, problem_en,
        failed_rows is not null as has_failed_rows, created_at, changed_at
-  from import_jobs where job_id = $1
+  from import_jobs
 """
+_OF_REGISTER: Final = """
+ where register = $1 and ($2::int is null or institution_id = $2)
+   and ($3::text is null or state = $3)
+"""
+SELECT_JOB: Final = _JOB + " where job_id = $1"
+SELECT_JOBS: Final = _JOB + _OF_REGISTER
+COUNT_JOBS: Final = "select count(*) from import_jobs" + _OF_REGISTER
+
+_UNFINISHED: Final = "state in ('waiting', 'reading', 'writing')"
+JOB_ALIVE: Final = f"""
+update import_jobs set changed_at = $2 where job_id = $1 and {_UNFINISHED}
+"""
+GIVE_UP: Final = f"""
+update import_jobs set state = 'failed', problem = $3, problem_en = $4
+ where {_UNFINISHED} and (job_id = $1 or changed_at < $2)
+"""
+"""One job and every job of which nothing was heard since then; either may be null."""
 
 JOB_STATE: Final = """
 update import_jobs
@@ -33,7 +50,9 @@ update import_jobs
 """
 
 JOB_DONE: Final = """
-update import_jobs set state = 'done', failed_rows = $2, changed_at = $3 where job_id = $1
+update import_jobs
+   set state = 'done', failed_rows = $2, changed_at = $3, problem = '', problem_en = ''
+ where job_id = $1
 """
 
 FAILED_ROWS: Final = "select failed_rows from import_jobs where job_id = $1"

@@ -12,12 +12,13 @@ from openehc.access.entries import Entry
 from openehc.access.imports import sql
 from openehc.access.imports.importing import Importing, Key
 from openehc.access.imports.judging import Known, Place, owner_of, placed
-from openehc.access.imports.model import ImportCommand, Job, JobState, Mode
+from openehc.access.imports.model import ImportCommand, Job, JobSearch, JobState, Mode
 from openehc.access.imports.reading import ReadRow
 from openehc.access.kinds import APPLICATIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record_store import entry_of
 from openehc.audit.model import Actor
+from openehc.storage.listing import Listing
 from openehc.storage.pool import Database, Transaction
 
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
@@ -43,11 +44,26 @@ class ImportStore:
     async def job(self, job_id: UUID) -> Job | None:
         """How far the job came."""
         row = await self._database.fetchrow(sql.SELECT_JOB, job_id)
-        if row is None:
-            return None
-        told = dict(row)
-        told |= {"mode": Mode(told["mode"]), "state": JobState(told["state"])}
-        return Job(**told)
+        return _job(row) if row else None
+
+    async def jobs(self, search: JobSearch, listing: Listing) -> tuple[list[Job], int]:
+        """One page of the jobs of a register, and how many there are."""
+        arguments = (search.register, search.reach, search.state and search.state.value)
+        statement = sql.SELECT_JOBS + listing.clause(tie_break="job_id")
+        rows = await self._database.fetch(statement, *arguments)
+        total = await self._database.fetchval(sql.COUNT_JOBS, *arguments)
+        return [_job(row) for row in rows], int(total)
+
+    async def alive(self, job_id: UUID, *, at: datetime) -> None:
+        """Note that the job is being worked on."""
+        await self._database.execute(sql.JOB_ALIVE, job_id, at)
+
+    async def give_up(
+        self, *, problem: tuple[str, str], job_id: UUID | None = None,
+        silent_since: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """End this job, or those of which nothing was heard; what they took stays counted."""
+        await self._database.execute(sql.GIVE_UP, job_id, silent_since, *problem)
 
     async def set_state(
         self, job_id: UUID, state: JobState, *, total: int = 0,
@@ -145,6 +161,11 @@ class ImportStore:
         """The first of `count` serials in a row; None when so many are not left."""
         last = await connection.fetchval(sql.TAKE_NUMBERS, ehcin, component, owner, count)
         return None if last is None else int(last) - count + 1
+
+
+def _job(row: Any) -> Job:  # noqa: ANN401 (a row of the driver)
+    told = dict(row)
+    return Job(**told | {"mode": Mode(told["mode"]), "state": JobState(told["state"])})
 
 
 def _bytea(value: bytes | None) -> str | None:

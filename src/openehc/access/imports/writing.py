@@ -17,6 +17,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from openehc.access.columns import Column, Shape
+from openehc.access.entry_rules import PATTERNS
 from openehc.access.imports.importing import OF
 from openehc.access.imports.workbook import MOST_ROWS
 from openehc.access.kinds import Kind
@@ -79,10 +80,23 @@ def _explanation(book: openpyxl.Workbook, columns: Sequence[Column]) -> None:
     told = book.create_sheet("说明")
     told.append(["列", "必填", "说明", "示例"])
     for column in columns:
-        said = f"字典：{column.dictionary}" if column.dictionary else f"至多{column.most}"
-        if column.shape is Shape.CODES:
-            said += "，可填多个，以顿号分隔"
-        told.append([column.title, "是" if column.needed else "否", said, column.example])
+        needed = "是" if column.needed else "否"
+        told.append([column.title, needed, _expected(column), column.example])
+
+
+def _expected(column: Column) -> str:
+    """What a cell of this column may hold, in words."""
+    match column.shape:
+        case Shape.DATE:
+            return "日期，如2026-03-02"
+        case Shape.NUMBER:
+            return f"0至{column.most}的整数"
+        case Shape.CODES:
+            return "代码或名称，见“字典”表；可填多个，以顿号分隔"
+        case Shape.TEXT if column.dictionary:
+            return "代码或名称，见“字典”表"
+    form = PATTERNS[column.pattern][1] + "，" if column.pattern else ""
+    return f"{form}至多{column.most}个字符"
 
 
 def failed_workbook(titles: Sequence[str], rows: Iterable[FailedRow]) -> bytes:

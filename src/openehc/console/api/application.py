@@ -17,6 +17,7 @@ from swagger_ui_bundle import swagger_ui_path
 from openehc import __version__
 from openehc.console.api.guards import PREFIX, permission_of
 from openehc.console.api.problems import Problem, described, install
+from openehc.console.api.summaries import named
 from openehc.console.ports import Sessions
 
 BODY_LIMIT: Final = 16 << 20
@@ -45,7 +46,7 @@ def build_api(*, sessions: Sessions, routers: Iterable[APIRouter]) -> FastAPI:
     install(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_guarded)
     for router in routers:
-        app.include_router(router, prefix=PREFIX)
+        app.include_router(named(router), prefix=PREFIX)
     app.mount(f"{PREFIX}/docs/assets", StaticFiles(directory=swagger_ui_path), name="docs-assets")
     app.add_route(f"{PREFIX}/docs", _documentation, include_in_schema=False)
     return app

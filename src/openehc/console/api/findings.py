@@ -1,7 +1,7 @@
 """Findings about client software (材料二 3.2): list, record, handle, and what is watched."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -35,6 +35,10 @@ from openehc.console.api.revisions import Revision, tag
 from openehc.kernel.refusal import Refusal
 from openehc.people.model import Principal
 
+_SAID_STATES: Final = {
+    State.FOUND: "已发现", State.NOTIFIED: "已通知", State.SUSPENDED: "已暂停接入",
+    State.CORRECTED: "已整改", State.RETURNED: "已办结", State.DISMISSED: "不成立",
+}  # fmt: skip
 _SUMMARIES: Final = {
     Step.NOTIFY: "通知运营机构 / notify", Step.SUSPEND: "暂停接入 / suspend",
     Step.CORRECT: "已整改 / corrected", Step.REOPEN: "整改未通过 / reopen",
@@ -87,12 +91,24 @@ class FindingView(BaseModel):
     situation: Situation
     situation_name: str
     state: State
+    state_name: str
     evidence: str
     source: Source
     holds_application: bool
     found_at: datetime
     changed_at: datetime
     revision: int
+
+
+class StepView(BaseModel):
+    """One step of the handling: when, by whom, what they wrote."""
+
+    at: datetime
+    step: Step
+    step_name: str
+    actor_kind: str
+    actor_id: str
+    note: str
 
 
 class LookView(BaseModel):
@@ -121,7 +137,7 @@ class FindingRoutes:
     def router(self) -> APIRouter:
         """All routes about findings."""
         router = APIRouter(tags=["违规处置"])
-        one, of_app = "/findings/{finding_id}", "/applications/{record_id}"
+        one = "/findings/{finding_id}"
         router.add_api_route(
             "/findings", self._list(), response_model=Page[FindingView], summary="违规列表 / list"
         )
@@ -143,6 +159,18 @@ class FindingRoutes:
         router.add_api_route(
             one, self._show(), response_model=FindingView, summary="查看违规 / show"
         )
+        router.add_api_route(
+            f"{one}/history",
+            self._history(),
+            response_model=list[StepView],
+            summary="处置过程 / what was done, the last first",
+        )
+        self._add_steps(router, one)
+        self._add_looks(router)
+        return router  # fmt: skip
+
+    def _add_steps(self, router: APIRouter, one: str) -> None:
+        """The routes that carry a finding on."""
         for step, summary in _SUMMARIES.items():
             router.add_api_route(
                 f"{one}/{step.value}",
@@ -151,6 +179,10 @@ class FindingRoutes:
                 response_model=FindingView,
                 summary=summary,
             )
+
+    def _add_looks(self, router: APIRouter) -> None:
+        """The routes that look at software in use."""
+        of_app = "/applications/{record_id}"
         router.add_api_route(
             f"{of_app}/observed_version",
             self._observe(),
@@ -165,7 +197,6 @@ class FindingRoutes:
             response_model=LookView,
             summary="检查EHCI_KEY文件 / look at the number file",
         )
-        return router  # fmt: skip
 
     def _list(self) -> Callable[..., Any]:
         async def findings(
@@ -192,6 +223,16 @@ class FindingRoutes:
             return _shown(found or UNKNOWN, response)
 
         return finding
+
+    def _history(self) -> Callable[..., Any]:
+        async def finding_history(principal: _Reader, finding_id: RecordId) -> list[dict[str, Any]]:
+            reach = principal.actor.institution_id
+            if await self.desk.findings.find(finding_id, reach=reach) is None:
+                refuse(UNKNOWN)
+            taken = await self.desk.findings.steps(finding_id)
+            return [asdict(one) | {"step_name": _step_name(one.step)} for one in taken]
+
+        return finding_history
 
     def _record(self) -> Callable[..., Any]:
         async def record_finding(
@@ -263,6 +304,10 @@ class FindingRoutes:
         return record or refuse(UNKNOWN)
 
 
+def _step_name(step: Step) -> str:
+    return "登记" if step is Step.RECORD else _SUMMARIES[step].partition(" / ")[0]
+
+
 def _shown(done: Finding | Refusal, response: Response) -> dict[str, Any]:
     if isinstance(done, Refusal):
         refuse(done)
@@ -276,7 +321,8 @@ def _view(finding: Finding) -> dict[str, Any]:
         "id": finding.finding_id, "application_id": seen.application_id,
         "app_name": finding.app_name, "record_num": finding.record_num, "subject": seen.subject,
         "situation": seen.situation, "situation_name": SAID[seen.situation],
-        "state": finding.state, "evidence": seen.evidence, "source": seen.source,
+        "state": finding.state, "state_name": _SAID_STATES[finding.state],
+        "evidence": seen.evidence, "source": seen.source,
         "holds_application": finding.holds_application, "found_at": finding.found_at,
         "changed_at": finding.changed_at, "revision": finding.revision,
     }  # fmt: skip

@@ -3,7 +3,10 @@
 1. the cookie names a live session            else 401
 2. a changing request repeats the CSRF value  else 403
 3. no password or second factor is overdue    else 403
-4. a role holds the route's permission        else 403, and a record of the try
+4. a role holds the route's permission        else 403 and a record of the try; 429 when there
+                                              were too many (people/record_denial.py)
+5. no parameter stands in the address that the route does not know: a list would come back
+   as if it had been filtered             else 422
 
 `needs(...)` marks the route, so that the matrix of routes and roles can be read from the
 application itself. Signs nobody in.
@@ -12,11 +15,14 @@ application itself. Signs nobody in.
 import hmac
 from collections.abc import Callable
 from ipaddress import ip_address
+from math import ceil
 from typing import Annotated, Any, Final, NoReturn
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
 from openehc.console.api.problems import Problem
+from openehc.kernel.refusal import Fault
 from openehc.people.model import Principal
 from openehc.people.permissions import role_table
 
@@ -97,7 +103,7 @@ async def signed_in_and_settled(
 
 
 def needs(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
-    """A dependency that gives the `Principal` when it holds the permission (steps 1 to 4)."""
+    """A dependency that gives the `Principal` when it holds the permission (steps 1 to 5)."""
     if permission not in role_table().permissions:
         raise ValueError(f"no such permission: {permission}")
 
@@ -106,6 +112,7 @@ def needs(permission: str) -> Any:  # noqa: ANN401 (what Depends gives)
     ) -> Principal:
         if not principal.may(permission):
             await deny(request, principal, permission)
+        only_known_parameters(request)
         return principal
 
     allowed.permission = permission  # type: ignore[attr-defined] # read by `permission_of`
@@ -116,9 +123,45 @@ async def deny(request: Request, principal: Principal, permission: str) -> NoRet
     """Turn somebody away who lacks the permission; the try is recorded first."""
     path = getattr(request.scope.get("route"), "path", "")
     route = f"{request.method} {PREFIX}{path}"
-    await request.app.state.record_denial(principal, permission=permission, route=route)
+    wait = await request.app.state.record_denial(principal, permission=permission, route=route)
+    if wait is not None:
+        raise Problem(
+            429, zh="您多次请求无权进行的操作，请稍后再试；如需此权限，请与安全管理员联系。",
+            en="You asked too often for what your roles do not hold; try again later, or ask the"
+            " security administrator for the role.",
+            headers={"Retry-After": str(max(1, ceil(wait.total_seconds())))},
+            reason="too_many_tries", permission=permission,
+        )  # fmt: skip
     raise Problem(403, zh="您的角色没有此权限。", en="Your roles lack this permission.",
                   permission=permission)  # fmt: skip
+
+
+def only_known_parameters(request: Request) -> None:
+    """Step 5: refuse a parameter of the address that is none of the route's."""
+    if not request.query_params:
+        return
+    known = parameters_of(request.scope["route"].dependant)
+    faults = [
+        Fault(
+            name[:64], f"没有此查询参数；可用：{'、'.join(known) or '无'}",
+            f"no such parameter; known: {', '.join(known) or 'none'}",
+        )
+        for name in dict.fromkeys(request.query_params)
+        if name not in known
+    ]  # fmt: skip
+    if faults:
+        raise Problem(422, faults=faults[:50])
+
+
+def parameters_of(dependant: Any) -> list[str]:  # noqa: ANN401 (FastAPI's own tree)
+    """The names of the parameters that a route and its dependencies take from the address."""
+    names: list[str] = []
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        of_model = isinstance(kind, type) and issubclass(kind, BaseModel)
+        names += list(kind.model_fields) if of_model else [field.alias]
+    below = [name for one in dependant.dependencies for name in parameters_of(one)]
+    return [*names, *below]
 
 
 def freshly_proved(principal: Principal) -> None:

@@ -6,24 +6,26 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel
 
 from openehc.access.act_on_record import UNKNOWN
 from openehc.access.imports.container import LARGEST_FILE, Flaw
 from openehc.access.imports.import_desk import ImportDesk
 from openehc.access.imports.importing import OF
-from openehc.access.imports.model import ImportCommand, Job, JobState, Mode
+from openehc.access.imports.model import ImportCommand, Job, JobSearch, JobState, Mode
 from openehc.access.imports.writing import MEDIA_TYPE, template
 from openehc.access.kinds import Kind
 from openehc.console.api.access_desk import refuse
 from openehc.console.api.guards import deny, needs
+from openehc.console.api.paging import Page, PageQuery, page_of
 from openehc.console.api.problems import Problem
 from openehc.console.api.registers import PATH_OF
 from openehc.kernel.refusal import Refusal
 from openehc.people.model import Principal
 
 _LONGEST_NAME: Final = 200
+_SORTABLE: Final = {"created_at": "created_at", "state": "state", "file_name": "file_name"}
 
 
 class JobView(BaseModel):
@@ -34,6 +36,7 @@ class JobView(BaseModel):
     mode: Mode
     state: JobState
     file_name: str
+    actor_id: str
     rows_total: int
     rows_done: int
     rows_new: int
@@ -44,6 +47,13 @@ class JobView(BaseModel):
     has_failed_rows: bool
     created_at: datetime
     changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery(PageQuery):
+    """What a list of imports can be narrowed to."""
+
+    state: Annotated[JobState | None, Query(description="进度 / how far")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,12 @@ class ImportRoutes:
                 status_code=202,
                 response_model=JobView,
                 summary=f"导入{kind.title} / import",
+            )
+            router.add_api_route(
+                at,
+                self._jobs(kind),
+                response_model=Page[JobView],
+                summary=f"{kind.title}导入记录 / imports of the last 30 days",
             )
             router.add_api_route(
                 f"{at}/{{job_id}}",
@@ -123,6 +139,23 @@ class ImportRoutes:
         import_file.__name__ = f"import_{kind.name}s"
         return import_file
 
+    def _jobs(self, kind: Kind) -> Callable[..., Any]:
+        async def import_jobs(
+            principal: Annotated[Principal, self._needs(kind)],
+            query: Annotated[JobQuery, Depends()],
+        ) -> dict[str, Any]:
+            listing = query.listing(sortable=_SORTABLE, default="-created_at")
+            if isinstance(listing, Refusal):
+                refuse(listing)
+            search = JobSearch(
+                register=kind.name, reach=principal.actor.institution_id, state=query.state
+            )
+            found, total = await self.desk.jobs(search, listing)
+            return page_of([_view(one) for one in found], total=total, query=query)
+
+        import_jobs.__name__ = f"import_jobs_of_{kind.name}s"
+        return import_jobs
+
     def _job(self, kind: Kind) -> Callable[..., Any]:
         async def import_job(
             principal: Annotated[Principal, self._needs(kind)], job_id: UUID
@@ -146,7 +179,7 @@ class ImportRoutes:
         return failed_rows
 
     async def _found(self, kind: Kind, job_id: UUID, principal: Principal) -> Job:
-        job = await self.desk.store.job(job_id)
+        job = await self.desk.job(job_id)
         reach = principal.actor.institution_id
         if job is None or job.register != kind.name or reach not in (None, job.institution_id):
             refuse(UNKNOWN)
@@ -167,7 +200,8 @@ def _plain(name: str) -> str:
 def _view(job: Job) -> dict[str, Any]:
     return {
         "id": job.job_id, "kind": job.register, "mode": job.mode, "state": job.state,
-        "file_name": job.file_name, "rows_total": job.rows_total, "rows_done": job.rows_done,
+        "file_name": job.file_name, "actor_id": job.actor_id,
+        "rows_total": job.rows_total, "rows_done": job.rows_done,
         "rows_new": job.rows_new, "rows_unchanged": job.rows_unchanged,
         "rows_failed": job.rows_failed, "problem": job.problem, "problem_en": job.problem_en,
         "has_failed_rows": job.has_failed_rows, "created_at": job.created_at,

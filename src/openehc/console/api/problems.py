@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from openehc.console.api.input_texts import said
 from openehc.kernel.refusal import Fault, PlatformError, Reason, Refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -175,7 +176,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 def _fault(found: Mapping[str, Any]) -> Fault:
     """Where and why; never what was sent, which may be personal."""
     place = ".".join(str(part) for part in found["loc"][1:]) or str(found["loc"][0])
-    return Fault(place[:80], "格式或取值不符合要求", str(found["msg"])[:200])
+    return Fault(place[:80], said(found), str(found["msg"])[:200])
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final, NoReturn
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from openehc.access.act_on_record import UNKNOWN
 from openehc.access.end_connection import EXITS, exit_parameters
 from openehc.access.entry_rules import printable
 from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, MODULES, TERMINALS, Kind
-from openehc.access.model import Standing
-from openehc.access.record import ActCommand, Record, Search
+from openehc.access.record import ActCommand, Record
 from openehc.access.record_store import sortable
-from openehc.access.rules import REASON_LIMIT, Act
+from openehc.access.rules import ACTS, REASON_LIMIT, Act
 from openehc.console.api.access_desk import AccessDesk, refuse
 from openehc.console.api.entry_forms import (
     CONTACTS,
@@ -29,7 +28,8 @@ from openehc.console.api.entry_forms import (
     view_model_of,
 )
 from openehc.console.api.guards import freshly_proved, needs
-from openehc.console.api.paging import Page, PageQuery, page_of
+from openehc.console.api.list_queries import ListQuery, list_query_of
+from openehc.console.api.paging import Page, page_of
 from openehc.console.api.plain_text import PlainText
 from openehc.console.api.problems import Problem, problem_of
 from openehc.console.api.revisions import Revision, tag
@@ -86,34 +86,12 @@ class Change(BaseModel):
     revision: int
     at: Any
     act: str
+    act_name: str
     actor_kind: str
     actor_id: str
     reason: str
     before: dict[str, Any]
     after: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListQuery(PageQuery):
-    """What a list of entries can be narrowed to."""
-
-    q: Annotated[str, Query(max_length=50, description="名称或编号 / name or number")] = ""
-    standing: Annotated[Standing | None, Query(description="状态 / standing")] = None
-    org_code: Annotated[str, Query(max_length=32, description="组织机构代码")] = ""
-    code: Annotated[
-        str, Query(max_length=50, description="等级、种类或厂商 / level, kind or maker")
-    ] = ""
-
-    def search(self, *, reach: int | None) -> Search:
-        """The search that was asked for, within the caller's reach."""
-        for name in ("q", "org_code", "code"):
-            if not printable(getattr(self, name)):
-                fault = Fault(name, "不得含控制字符", "no control characters")
-                raise Problem(422, faults=[fault])
-        return Search(
-            text=self.q.strip(), standing=self.standing, org_code=self.org_code, code=self.code,
-            reach=reach,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,18 +197,22 @@ class RegisterRoutes:
 
     def _list(self) -> Callable[..., Any]:
         async def entries(
-            principal: Annotated[Principal, self.needs("read")],
-            query: Annotated[ListQuery, Depends()],
+            principal: Annotated[Principal, self.needs("read")], query: ListQuery
         ) -> dict[str, Any]:
             columns = sortable(self.kind)
             listing = query.listing(sortable=columns, default="-id")
             if isinstance(listing, Refusal):
                 refuse(listing)
-            search = query.search(reach=principal.actor.institution_id)
-            found, total = await self.desk.records.page(self.kind, search, listing)
             viewer = self.viewer(CONTACTS)
+            search = query.search(
+                self.kind,
+                reach=principal.actor.institution_id,
+                online_since=viewer.now - viewer.online_for,
+            )
+            found, total = await self.desk.records.page(self.kind, search, listing)
             return page_of([viewer.view(one) for one in found], total=total, query=query)
 
+        entries.__annotations__["query"] = Annotated[list_query_of(self.kind), Depends()]
         return entries
 
     def _show(self) -> Callable[..., Any]:
@@ -268,7 +250,8 @@ class RegisterRoutes:
             return [
                 {
                     "revision": row.revision, "at": row.at, "act": row.act,
-                    "actor_kind": row.actor_kind, "actor_id": row.actor_id, "reason": row.reason,
+                    "act_name": ACTS[Act(row.act)], "actor_kind": row.actor_kind,
+                    "actor_id": row.actor_id, "reason": row.reason,
                     "before": {k: v for k, v in row.before.items() if k not in hidden},
                     "after": {k: v for k, v in row.after.items() if k not in hidden},
                 }

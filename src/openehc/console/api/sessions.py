@@ -128,6 +128,8 @@ async def signed_in_answer(
     if isinstance(signed, Refusal):
         raise problem_of(signed)
     told = await session_answer(people, request, signed.token)
+    if signed.recovery_left is not None:
+        told.warnings.append(_recovery_warning(signed.recovery_left))
     response = JSONResponse(told.model_dump(mode="json"), status_code=201)
     response.set_cookie(_cookie(request), signed.token, **_flags(request))
     return response
@@ -167,6 +169,15 @@ def _warnings(days: int, policy: Policy) -> list[Warning_]:
             message_en=f"The password expires in {left} days; change it.",
         )
     ]  # fmt: skip
+
+
+def _recovery_warning(left: int) -> Warning_:
+    return Warning_(
+        code="recovery_code_used",
+        message=f"您使用了一个恢复码，还剩{left}个。手机遗失的，请重新绑定动态口令。",
+        message_en=f"You used a recovery code; {left} are left. If your phone is lost, enrol an"
+        " authenticator anew.",
+    )  # fmt: skip
 
 
 def _cookie(request: Request) -> str:
