@@ -66,7 +66,7 @@ dependencies: $(VENV)/.dev
 
 suite: $(VENV)/.dev
 	@mkdir -p build/coverage
-	$(PY) -m pytest -n auto --dist worksteal --cov --cov-report=term $(PYTEST_ARGS)
+	$(PY) -m pytest -n auto --dist worksteal --reruns 1 -raR --cov --cov-report=term $(PYTEST_ARGS)
 
 page: $(VENV)/.dev
 	$(PY) -m tools.conformance

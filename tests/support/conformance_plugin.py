@@ -107,7 +107,9 @@ class ResultsWriter:
         self._broken |= report.failed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note of one phase of one test; the worst phase counts."""
+        """Take note of one phase of one test; the worst phase counts, of the last try."""
+        if report.outcome == "rerun":
+            return
         if report.when not in {"setup", "call", "teardown"}:
             # A worker died under this test: its ids never arrived.
             self._broken = True

@@ -29,7 +29,7 @@ ADDRESS: Final = "示例省虚构市植入路77号"
 CARD_NO: Final = "PLANTED-CARD-77"
 
 _OPERATOR: Final = Role.PROVINCE_OPERATOR
-_ONE: Final = {"size": 200}  # what was planted has to be on the first page
+_WHOLE_PAGE: Final = {"size": 200}  # what was planted has to be on the first page
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ PLAIN: Final = frozenset({
     "GET /api/session", "GET /api/captcha", "GET /api/captcha/{captcha_id}/audio",
     "GET /api/policy", "GET /api/public/applications",
     "GET /api/approvals", "GET /api/approvals/{approval_id}",
-    "GET /api/findings", "GET /api/findings/{finding_id}",
+    "GET /api/public/notices",
+    "GET /api/findings", "GET /api/findings/{finding_id}", "GET /api/findings/{finding_id}/history",
     "GET /api/applications",
     *(f"GET /api/{register}{of}"
       for register in ("institutions", "terminals", "modules")
@@ -83,15 +84,20 @@ PLAIN: Final = frozenset({
     *(f"GET /api/imports/{register}/{of}"
       for register in PATH_OF.values()
       for of in ("template", "{job_id}")),
+    *(f"GET /api/imports/{register}" for register in PATH_OF.values()),
 })  # fmt: skip
 """Looks that show nobody's personal data in clear but the viewer's own."""
 
 
 @dataclass(slots=True)
 class Planted:
-    """The values, and what the parameters of paths stand for: of each register, or of all."""
+    """The values, the looks that give pages, and what the parameters of paths stand for.
+
+    The parameters are those of each register, or of all.
+    """
 
     person: Person
+    paged: frozenset[str]
     institution_id: int = 0
     shared: dict[str, str] = field(default_factory=dict)
     of_register: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -117,7 +123,8 @@ class Planted:
 
     async def looked(self, client: httpx.AsyncClient, route: str) -> httpx.Response:
         """The answer to the look."""
-        return await client.get(self.path(route), params=_ONE)
+        params = _WHOLE_PAGE if route in self.paged else None
+        return await client.get(self.path(route), params=params)
 
 
 def _text_of(content: bytes) -> str:
@@ -133,7 +140,8 @@ def _text_of(content: bytes) -> str:
 async def planted(stage: Stage) -> Planted:
     """Everything that any look could show, with recognisable people in it."""
     person = Person.invented().named(PERSON_NAME)
-    found = Planted(person, of_register={register: {} for register in PATH_OF.values()})
+    routes = stage.people.node.parts.console.api.openapi()["paths"]
+    found = Planted(person, _paged(routes), of_register={at: {} for at in PATH_OF.values()})
     await _residents(stage, found)
     await _user(stage, found)
     hospital = await _entries(stage, found)
@@ -142,6 +150,15 @@ async def planted(stage: Stage) -> Planted:
         job = await _failed_import(stage, kind, str(hospital["org_code"]))
         found.of_register[PATH_OF[kind]]["job_id"] = job
     return found
+
+
+def _paged(described: Mapping[str, Any]) -> frozenset[str]:
+    """The looks that give pages; others refuse a parameter that they do not know."""
+    return frozenset(
+        f"GET {path}"
+        for path, methods in described.items()
+        if any(one["name"] == "size" for one in methods.get("get", {}).get("parameters", ()))
+    )
 
 
 async def _residents(stage: Stage, found: Planted) -> None:

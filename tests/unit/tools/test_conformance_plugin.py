@@ -60,6 +60,17 @@ def bad():
 def test_a(bad): pass
 """
 
+FAILS_ONCE = """
+import pytest
+
+TRIES = []
+
+@pytest.mark.requirement("X-1")
+def test_a():
+    TRIES.append(1)
+    assert len(TRIES) > 1
+"""
+
 WORKER = ("-p", "xdist", "-n1")
 WORKERS = ("-p", "xdist", "-n2")
 
@@ -194,6 +205,16 @@ class TestResults:
         run(source)
 
         assert _outcomes(pytester) == {"test_a": "failed"}
+
+    @pytest.mark.parametrize(("source", "outcome"), [
+        (FAILS_ONCE, "passed"), (FAILS_IN_CALL, "failed"), (FAILS_IN_TEARDOWN, "failed"),
+    ])  # fmt: skip
+    def test_of_several_tries_the_last_one_counts(
+        self, run: Run, pytester: pytest.Pytester, source: str, outcome: str
+    ) -> None:
+        run(source, "-p", "pytest_rerunfailures", "--reruns", "1")
+
+        assert _outcomes(pytester) == {"test_a": outcome}
 
     @pytest.mark.parametrize(
         "arguments",
