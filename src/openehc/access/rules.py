@@ -46,6 +46,7 @@ ACTS: Final[Mapping[Act, str]] = {
     Act.CHANGE: "变更", Act.SUSPEND: "停用", Act.RESUME: "恢复", Act.BLACKLIST: "列入黑名单",
     Act.RESTORE: "移出黑名单", Act.EXIT: "退出接入", Act.ROTATE: "更换密钥",
     Act.END_OVERLAP: "旧密钥失效", Act.REVOKE: "吊销密钥", Act.LIMIT: "设置授权与配额",
+    Act.BIND: "绑定客户端证书",
     Act.ACCEPT_REPORT: "受理版本变更报备",
 }  # fmt: skip
 """What people call the acts."""
