@@ -57,6 +57,7 @@ def settings(**changes: object) -> SdfSettings:
 def double() -> Iterator[SdfDouble]:
     with sdf_double(PUBLIC_TEST_KEYS) as device:
         yield device
+        device.behave()  # whatever still waits in it goes on
 
 
 async def soft_check_values() -> dict[str, str]:
