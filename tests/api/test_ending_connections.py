@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from openehc.access.end_connection import exit_faults
+from openehc.people.model import UserState
 from openehc.people.permissions import Role
 from tests.support.console import Console, FixedSessions
-from tests.support.entries import Desk, if_match
+from tests.support.entries import INSTITUTION, Desk, if_match
 from tests.support.people import PeopleAtNode
 
 REASON = "机构撤销"
@@ -113,6 +114,26 @@ async def test_what_was_changed_since_is_not_ended(ending: Ending) -> None:
     assert decided["state"] == "failed"
     assert "已被他人修改" in decided["outcome"]
     assert await ending.standing() == "suspended"
+
+
+@pytest.mark.requirement("G2-B-5.1-15")
+async def test_the_people_of_an_institution_leave_with_it_and_do_not_return(
+    people: PeopleAtNode,
+) -> None:
+    province = await people.signed_in(Role.PROVINCE_OPERATOR, login="province")
+    window = await people.signed_in(Role.WINDOW_OPERATOR, login="window")
+    desk = Desk(people.node, Console(people.node, FixedSessions(), people.stack), province)
+    before = await window.get("/api/session")
+
+    entry = (await province.get(f"/api/institutions/{await people.institution()}")).json()
+    for act in ("exit", "reapply", "approve"):
+        entry = await desk.done("institutions", {**INSTITUTION, **entry}, act)
+
+    after = await window.get("/api/session")
+    user = (await people.account("window")).user
+    [record] = await people.records("user.disable")
+    assert (before.status_code, after.status_code, user.state) == (200, 401, UserState.DISABLED)
+    assert (record["object_ref"], record["reason"]) == ("window", "随机构退出接入：测试")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from openehc.access.kinds import INSTITUTIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record import ActCommand, Record
 from openehc.access.record_store import RecordStore, stored
-from openehc.access.rules import Act
+from openehc.access.rules import CLOSED, Act
 from openehc.audit.model import Actor
 from openehc.audit.trail import Act as AuditedAct
 from openehc.audit.trail import AuditTrail
@@ -24,8 +24,6 @@ from openehc.spec import Spec
 
 _APP_ID_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 _APP_ID_LENGTH: Final = 18
-
-_CLOSED: Final = frozenset({Standing.BLACKLISTED, Standing.EXITED, Standing.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Apply:
         if owner is None:
             return None
         found = await self.records.institution_state(act.connection, owner)
-        if found is None or found[0] in _CLOSED:
+        if found is None or found[0] in CLOSED:
             fault = Fault("org_code", "机构未登记或已停止接入", "no such institution takes part")
             return Refusal(Reason.INPUT_WRONG, faults=(fault,))
         return None

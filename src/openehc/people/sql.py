@@ -46,6 +46,12 @@ update users
  where user_id = $1 and revision = $2
 """
 
+DISABLE_THOSE_OF: Final = f"""
+update users u set state = 'disabled', revision = u.revision + 1
+ where u.institution_id = $1 and u.state = 'active'
+returning {USER_COLUMNS}
+"""
+
 UPDATE_CREDENTIALS: Final = """
 update users
    set sealed_credentials = $2, password_changed_at = $3, must_change_password = $4,

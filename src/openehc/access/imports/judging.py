@@ -49,7 +49,7 @@ def judged(
         return Fault("", "该行有误", "the row is wrong")
     if importing.owner:
         place = known.places.get(row.org_code)
-        fault = _misplaced(row, place, mode=mode, reach=reach)
+        fault = misplaced(row, place, mode=mode, reach=reach)
         if fault:
             return fault
         entry = placed(entry, place)
@@ -71,7 +71,7 @@ def faults_with_place(
     """Everything that is wrong with a faulty row, its institution as well."""
     if not importing.owner or any(fault.field == "org_code" for fault in row.faults):
         return row.faults
-    fault = _misplaced(row, known.places.get(row.org_code), mode=mode, reach=reach)
+    fault = misplaced(row, known.places.get(row.org_code), mode=mode, reach=reach)
     return (*row.faults, fault) if fault else row.faults
 
 
@@ -84,8 +84,8 @@ def placed(entry: Entry, place: Place | None) -> Entry:
     return replace(entry, institution_id=place.institution_id if place else 0)
 
 
-def _misplaced(row: ReadRow, place: Place | None, *, mode: Mode, reach: int | None) -> Fault | None:
-    """What is wrong with the institution; a row that needs none may name none."""
+def misplaced(row: ReadRow, place: Place | None, *, mode: Mode, reach: int | None) -> Fault | None:
+    """What is wrong with the institution of a row; one that needs none may name none."""
     if place is None:
         if not row.org_code and reach is None:
             return None

@@ -64,6 +64,8 @@ select institution_id, org_code, standing, owner_type, org_category
   from institutions where org_code = any($1::text[])
 """
 
+HELD_INSTITUTIONS: Final = INSTITUTIONS_BY_CODE + " order by institution_id for share"
+"""The same, held until the transaction ends."""
 
 _GONE: Final = "('refused', 'exited')"
 """Standings of entries that stand in nobody's way any more; institutions come back instead."""

@@ -97,13 +97,8 @@ class ImportStore:
         places: dict[str, Place] = {}
         if importing.owner:
             codes = sorted({row.org_code for row in rows})
-            places = {
-                row["org_code"]: Place(
-                    row["institution_id"], Standing(row["standing"]),
-                    owner_of(row["owner_type"], row["org_category"]),
-                )
-                for row in await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
-            }  # fmt: skip
+            found = await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
+            places = {row["org_code"]: _place(row) for row in found}
         entries: dict[Key, list[Entry]] = {}
         keys = [
             importing.key_of(placed(row.entry, places.get(row.org_code)))
@@ -111,10 +106,18 @@ class ImportStore:
             if row.entry
         ]
         columns = [list(column) for column in zip(*keys, strict=True)] or [[]] * len(importing.key)
-        for found in await self._database.fetch(sql.EXISTING[importing.kind], *columns):
-            entry = entry_of(importing.kind, found, self._opened(importing.kind, found))
+        for held in await self._database.fetch(sql.EXISTING[importing.kind], *columns):
+            entry = entry_of(importing.kind, held, self._opened(importing.kind, held))
             entries.setdefault(importing.key_of(entry), []).append(entry)
         return Known(entries, places)
+
+    async def held_places(
+        self, connection: Transaction, importing: Importing, rows: Sequence[ReadRow]
+    ) -> dict[str, Place]:
+        """The institutions of these rows, which nobody changes until the transaction ends."""
+        codes = sorted({row.org_code for row in rows}) if importing.owner else []
+        found = await connection.fetch(sql.HELD_INSTITUTIONS, codes)
+        return {row["org_code"]: _place(row) for row in found}
 
     def _opened(self, kind: Kind, row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the driver)
         if kind is not APPLICATIONS:
@@ -161,6 +164,13 @@ class ImportStore:
         """The first of `count` serials in a row; None when so many are not left."""
         last = await connection.fetchval(sql.TAKE_NUMBERS, ehcin, component, owner, count)
         return None if last is None else int(last) - count + 1
+
+
+def _place(row: Any) -> Place:  # noqa: ANN401 (a row of the driver)
+    return Place(
+        row["institution_id"], Standing(row["standing"]),
+        owner_of(row["owner_type"], row["org_category"]),
+    )  # fmt: skip
 
 
 def _job(row: Any) -> Job:  # noqa: ANN401 (a row of the driver)
