@@ -90,6 +90,19 @@ async def test_nothing_of_an_institution_comes_back_with_it(hospital: Hospital) 
     assert (app["has_secret"], app["works"]) == (False, False)
 
 
+async def test_what_an_earlier_version_left_behind_ends_when_the_institution_applies_again(
+    hospital: Hospital,
+) -> None:
+    ended = await hospital.ended()
+    await hospital.desk.node.parts.database.execute(
+        "update terminals set standing = 'active' where terminal_id = $1", hospital.terminal["id"]
+    )
+
+    await hospital.desk.done("institutions", ended, "reapply")
+
+    assert await hospital.standing("terminals", hospital.terminal) == "exited"
+
+
 @pytest.mark.parametrize(
     ("place", "act"),
     [(place, act) for place in range(3) for act in ("approve", "resume", "restore", "reapply")],

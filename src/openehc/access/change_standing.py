@@ -48,6 +48,9 @@ class ChangeStanding:
                 )  # fmt: skip
             if command.act is Act.EXIT:
                 return await self._exit(connection, command, record)
+            if command.act is Act.REAPPLY and record.standing is Standing.EXITED:
+                # one that left before an exit took anything along
+                return await self._take_along(connection, command, record)
             if command.act is Act.RESTORE:
                 return await self._restore(connection, record)
             return {}
@@ -59,13 +62,18 @@ class ChangeStanding:
     ) -> Mapping[str, Any] | Refusal:  # fmt: skip
         if record.kind is APPLICATIONS:
             return {**NO_SECRETS, "client_certificates": [], "certificate_needed": False}
-        if record.kind is not INSTITUTIONS:
-            return {}
+        if record.kind is INSTITUTIONS:
+            return await self._take_along(connection, command, record)
+        return {}
+
+    async def _take_along(
+        self, connection: Any, command: ActCommand, record: Record  # noqa: ANN401 (the open transaction)
+    ) -> Mapping[str, Any] | Refusal:  # fmt: skip
         ended = await self.end_dependants(connection, command, record)
         if isinstance(ended, Refusal):
             return ended
         numbers, events = ended
-        return {"noted": ({}, {"ended": numbers}), "followed": events}
+        return {"noted": ({}, {"ended": numbers}), "followed": events} if events else {}
 
     async def _restore(self, connection: Any, record: Record) -> Mapping[str, Any]:  # noqa: ANN401
         """Whatever was suspended before stays so until somebody lets it go on."""
