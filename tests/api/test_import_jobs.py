@@ -122,7 +122,8 @@ async def test_an_institution_that_leaves_while_its_file_is_taken_leaves_nothing
     desk: Desk,
 ) -> None:
     hospital, access = await desk.hospital(), desk.node.parts.console.desk
-    store = Interposed(desk.node.parts.database, access.imports.store._contacts)
+    held = access.imports.store
+    store = Interposed(desk.node.parts.database, held._contacts, held._failed_rows)
     store.meanwhile = lambda: desk.done("institutions", hospital, "exit")
     access.imports.import_file = replace(access.imports.import_file, store=store)
 

@@ -17,6 +17,7 @@ from openehc.access.end_dependants import EndDependants
 from openehc.access.ending_store import EndingStore
 from openehc.access.finding_store import FindingStore
 from openehc.access.handle_finding import HandleFinding
+from openehc.access.imports.failed_rows import FailedRows
 from openehc.access.imports.import_desk import ImportDesk
 from openehc.access.imports.import_file import ImportFile
 from openehc.access.imports.store import ImportStore
@@ -56,7 +57,7 @@ def build_access_desk(
     secrets = Secrets(lambda: sealer, entropy)
     findings = FindingStore(database)
     handle_finding = HandleFinding(trail, findings, records)
-    imports = ImportStore(database, contacts)
+    imports = ImportStore(database, contacts, FailedRows(lambda: sealer, entropy))
     import_file = ImportFile(imports, trail, clock, entropy, settings.ehcin)
     staff = LeaveWithInstitution(UserStore(database, sealer, entropy), SessionStore(database))
     node_name = settings.node_name or f"{settings.ehcin}管理节点"

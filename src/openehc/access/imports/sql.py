@@ -15,7 +15,7 @@ values ($1, $2, $3, 'waiting', $4, $5, $6, $7, $8, $8)
 _JOB: Final = """
 select job_id, register, mode, state, file_name, actor_id, institution_id, rows_total, rows_done,
        rows_new, rows_unchanged, rows_failed, problem, problem_en,
-       failed_rows is not null as has_failed_rows, created_at, changed_at
+       sealed_failed_rows is not null as has_failed_rows, created_at, changed_at
   from import_jobs
 """
 _OF_REGISTER: Final = """
@@ -51,11 +51,11 @@ update import_jobs
 
 JOB_DONE: Final = """
 update import_jobs
-   set state = 'done', failed_rows = $2, changed_at = $3, problem = '', problem_en = ''
+   set state = 'done', sealed_failed_rows = $2, changed_at = $3, problem = '', problem_en = ''
  where job_id = $1
 """
 
-FAILED_ROWS: Final = "select failed_rows from import_jobs where job_id = $1"
+FAILED_ROWS: Final = "select sealed_failed_rows from import_jobs where job_id = $1"
 
 FORGET_JOBS: Final = "delete from import_jobs where created_at < $1"
 

@@ -10,6 +10,7 @@ import msgspec
 from openehc.access.contacts import SEALED, Contacts, without
 from openehc.access.entries import Entry
 from openehc.access.imports import sql
+from openehc.access.imports.failed_rows import FailedRows
 from openehc.access.imports.importing import Importing, Key
 from openehc.access.imports.judging import Known, Place, owner_of, placed
 from openehc.access.imports.model import ImportCommand, Job, JobSearch, JobState, Mode
@@ -27,9 +28,10 @@ _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 class ImportStore:
     """Reads and writes imports."""
 
-    def __init__(self, database: Database, contacts: Contacts) -> None:
+    def __init__(self, database: Database, contacts: Contacts, failed_rows: FailedRows) -> None:
         self._database = database
         self._contacts = contacts
+        self._failed_rows = failed_rows
 
     async def open_job(
         self, connection: Transaction, job_id: UUID, command: ImportCommand, *, digest: bytes,
@@ -80,13 +82,16 @@ class ImportStore:
         await (connection or self._database).execute(sql.JOB_PROGRESS, job_id, *figures, at)
 
     async def finish(self, job_id: UUID, *, failed_rows: bytes | None, at: datetime) -> None:
-        """The job is done; keep the workbook of failed rows."""
-        await self._database.execute(sql.JOB_DONE, job_id, failed_rows, at)
+        """The job is done; keep the workbook of failed rows, sealed."""
+        sealed = None
+        if failed_rows is not None:
+            sealed = await self._failed_rows.sealed(job_id, failed_rows)
+        await self._database.execute(sql.JOB_DONE, job_id, sealed, at)
 
     async def failed_rows(self, job_id: UUID) -> bytes | None:
         """The workbook of failed rows."""
         found = await self._database.fetchval(sql.FAILED_ROWS, job_id)
-        return None if found is None else bytes(found)
+        return None if found is None else await self._failed_rows.opened(job_id, bytes(found))
 
     async def forget(self, *, before: datetime) -> None:
         """Remove jobs from before that time, with their workbooks."""
