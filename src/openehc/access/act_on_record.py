@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from openehc.access.clashes import TAKEN
 from openehc.access.columns import columns_of
 from openehc.access.kinds import INSTITUTIONS, Kind
 from openehc.access.model import Standing
@@ -34,9 +35,6 @@ OVERTAKEN: Final = Refusal(
     "该记录已被他人修改，请刷新后重试",
     "somebody changed it meanwhile; reload and try again",
 )
-TAKEN: Final = Refusal(
-    Reason.RECORD_EXISTS, "已有相同的登记", "the same is registered already"
-)  # fmt: skip
 SECOND_NEEDED: Final = Refusal(
     Reason.APPROVAL_NEEDED,
     "此操作须经第二人批准：请将approval的内容连同原因提交至/api/approvals",

@@ -11,6 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from openehc.access import sql
+from openehc.access.clash_sql import IN_THE_WAY
+from openehc.access.clashes import named_by
 from openehc.access.columns import Column
 from openehc.access.contacts import Contacts, without
 from openehc.access.entries import Entry
@@ -93,6 +95,13 @@ class RecordStore:
         found = await connection.fetchval(
             sql.STANDING_BEFORE, record.kind.name, record.record_id, act.value
         )
+        return Standing(found) if found else None
+
+    async def in_the_way(
+        self, connection: Transaction, kind: Kind, entry: Entry, *, besides: int = 0
+    ) -> Standing | None:
+        """The standing of another entry for the same thing, black-listed before any other."""
+        found = await connection.fetchval(IN_THE_WAY[kind], besides, *named_by(entry))
         return Standing(found) if found else None
 
     async def institution_state(

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from openehc.access.clash_sql import MAKER, same_maker, same_serial
 from openehc.access.imports.importing import OF, Importing
-from openehc.access.kinds import APPLICATIONS, INSTITUTIONS
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, Kind
 from openehc.access.sql import ENTRY_COLUMNS
 
 INSERT_JOB: Final = """
@@ -74,16 +75,24 @@ _GONE: Final = "('refused', 'exited')"
 def _existing(importing: Importing) -> str:
     kind = importing.kind
     own = ", ".join(f"r.{name}" for name in (*ENTRY_COLUMNS[kind], *_SEALED.get(kind, ())))
+    asked = ", ".join(f"k.{name}" for name in importing.key)
     places = ", ".join(f"${n}::text[]" for n in range(1, len(importing.key) + 1))
-    matched = " and ".join(
-        f"r.{name} = k.{name}{'::int' if name == 'institution_id' else ''}"
-        for name in importing.key
-    )
+    matched = " and ".join(_same(kind, name) for name in importing.key)
     living = "true" if kind is INSTITUTIONS else f"r.standing not in {_GONE}"
     return (
-        f"select {own} from unnest({places}) as k ({', '.join(importing.key)})"
+        f"select r.standing, array[{asked}] as key, {own}"
+        f" from unnest({places}) as k ({', '.join(importing.key)})"
         f" join {kind.table} r on {matched} where {living}"
     )
+
+
+def _same(kind: Kind, name: str) -> str:
+    """Whether a column of the register says the same as a key of the file."""
+    if name == "serial_no":
+        return same_serial("r.serial_no", "k.serial_no")
+    if name == MAKER.get(kind):
+        return same_maker(f"r.{name}", f"k.{name}")
+    return f"r.{name} = k.{name}{'::int' if name == 'institution_id' else ''}"
 
 
 _SEALED: Final = {APPLICATIONS: ("app_id", "sealed_contact")}

@@ -105,6 +105,7 @@ class ImportStore:
             found = await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
             places = {row["org_code"]: _place(row) for row in found}
         entries: dict[Key, list[Entry]] = {}
+        standings: dict[Key, set[Standing]] = {}
         keys = [
             importing.key_of(placed(row.entry, places.get(row.org_code)))
             for row in rows
@@ -113,8 +114,9 @@ class ImportStore:
         columns = [list(column) for column in zip(*keys, strict=True)] or [[]] * len(importing.key)
         for held in await self._database.fetch(sql.EXISTING[importing.kind], *columns):
             entry = entry_of(importing.kind, held, self._opened(importing.kind, held))
-            entries.setdefault(importing.key_of(entry), []).append(entry)
-        return Known(entries, places)
+            entries.setdefault(tuple(held["key"]), []).append(entry)
+            standings.setdefault(tuple(held["key"]), set()).add(Standing(held["standing"]))
+        return Known(entries, places, standings)
 
     async def held_places(
         self, connection: Transaction, importing: Importing, rows: Sequence[ReadRow]
