@@ -103,7 +103,9 @@ _SESSION: Final = (
 
 SESSION_BY_TOKEN: Final = f"""
 select {_SESSION}, {USER_COLUMNS},
-       {", ".join(f"p.{name} as policy_{name}" for name in COLUMNS)}
+       {", ".join(f"p.{name} as policy_{name}" for name in COLUMNS)},
+       coalesce((select i.standing = 'active' from institutions i
+                  where i.institution_id = u.institution_id), true) as institution_works
   from sessions s join users u using (user_id) cross join sign_in_policy p
  where s.token_hash = $1
 """
