@@ -8,12 +8,11 @@ from typing import Any, Final
 import pytest
 
 from openehc.access.traffic_store import TrafficStore
-from openehc.envelope.client_side import Credentials
 from openehc.wiring.traffic_flushing import flush
-from tests.support.client import GATEWAY, REGQUERY, VERIFY, GatewayClient
+from tests.support.client import REGQUERY, VERIFY
 from tests.support.entries import APPLICATION, Desk, if_match
 from tests.support.messages import verification
-from tests.support.waiting import until_told
+from tests.support.software import client_of, code_of, limits, settles
 
 REGISTERED: Final = "2002"
 """What a verification of nonsense is answered once the application is let in."""
@@ -37,35 +36,6 @@ async def app(desk: Desk) -> dict[str, Any]:
     client = client_of(desk, credentials)
     await settles(client, REGISTERED)
     return {**limited, "credentials": credentials}
-
-
-async def limits(desk: Desk, app: dict[str, Any], **wanted: Any) -> dict[str, Any]:
-    answer = await desk.province.put(
-        f"/api/applications/{app['id']}/limits", json=wanted, headers=if_match(app["revision"])
-    )
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-def client_of(desk: Desk, credentials: dict[str, str], *, term_id: str = "") -> GatewayClient:
-    term_id = term_id or desk.node.client().who.term_id
-    who = Credentials(credentials["app_id"], credentials["app_secret"], term_id)
-    return GatewayClient(desk.node.http, who, desk.node.clock)
-
-
-async def code_of(client: GatewayClient, method: str = VERIFY) -> str:
-    """The return code, whoever signed the reply."""
-    answer = await client.http.post(GATEWAY, json=client.sealed(method, verification("x")))
-    return str(answer.json()["ret_code"])
-
-
-async def settles(client: GatewayClient, code: str) -> None:
-    """The worker follows (how soon: tests/faults/test_suspension.py)."""
-
-    async def seen() -> bool:
-        return await code_of(client) == code
-
-    await until_told(seen)
 
 
 @pytest.mark.requirement("G1-7.3-5", "G1-7.3-11", "G1-9.4-9", "G2-A-5.1-9")
@@ -250,17 +220,23 @@ async def test_a_changed_x_or_y_of_the_version_has_to_be_reported(
 
 
 @pytest.mark.requirement("G1-7.2-4", "G2-B-5.1-21")
-@pytest.mark.parametrize("act", ["suspend", "blacklist", "exit"])
-async def test_stopped_software_is_refused(desk: Desk, app: dict[str, Any], act: str) -> None:
+@pytest.mark.parametrize(("act", "back"), [("suspend", "resume"), ("blacklist", "restore")])
+async def test_stopped_software_is_refused_until_it_goes_on(
+    desk: Desk, app: dict[str, Any], act: str, back: str
+) -> None:
     client = client_of(desk, app["credentials"])
 
     stopped = await desk.done("applications", app, act)
     await settles(client, "1010")
 
-    back = {"suspend": "resume", "blacklist": "restore"}.get(act)
-    if back:
-        await desk.done("applications", stopped, back)
-        await settles(client, REGISTERED)
+    await desk.done("applications", stopped, back)
+    await settles(client, REGISTERED)
+
+
+async def test_software_that_left_is_nobody_any_more(desk: Desk, app: dict[str, Any]) -> None:
+    await desk.done("applications", app, "exit")
+
+    await settles(client_of(desk, app["credentials"]), "1008")
 
 
 @pytest.mark.requirement("G2-B-5.1-22", "G2-B-5.1-26")

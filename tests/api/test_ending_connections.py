@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from openehc.access.end_connection import exit_faults
+from openehc.people.model import UserState
 from openehc.people.permissions import Role
 from tests.support.console import Console, FixedSessions
-from tests.support.entries import Desk, if_match
+from tests.support.entries import INSTITUTION, Desk, if_match
+from tests.support.messages import Person
 from tests.support.people import PeopleAtNode
 
 REASON = "机构撤销"
@@ -113,6 +115,50 @@ async def test_what_was_changed_since_is_not_ended(ending: Ending) -> None:
     assert decided["state"] == "failed"
     assert "已被他人修改" in decided["outcome"]
     assert await ending.standing() == "suspended"
+
+
+@pytest.mark.requirement("G2-B-5.1-15")
+async def test_the_people_of_an_institution_leave_with_it_and_do_not_return(
+    people: PeopleAtNode,
+) -> None:
+    province = await people.signed_in(Role.PROVINCE_OPERATOR, login="province")
+    window = await people.signed_in(Role.WINDOW_OPERATOR, login="window")
+    desk = Desk(people.node, Console(people.node, FixedSessions(), people.stack), province)
+    before = await window.get("/api/session")
+
+    entry = (await province.get(f"/api/institutions/{await people.institution()}")).json()
+    for act in ("exit", "reapply", "approve"):
+        entry = await desk.done("institutions", {**INSTITUTION, **entry}, act)
+
+    after = await window.get("/api/session")
+    user = (await people.account("window")).user
+    [record] = await people.records("user.disable")
+    assert (before.status_code, after.status_code, user.state) == (200, 401, UserState.DISABLED)
+    assert (record["object_ref"], record["reason"]) == ("window", "随机构退出接入：测试")
+
+
+@pytest.mark.requirement("G2-B-5.1-14", "G1-9.4-1")
+@pytest.mark.parametrize(("stop", "back"), [("suspend", "resume"), ("blacklist", "restore")])
+async def test_while_an_institution_is_stopped_its_windows_see_no_resident(
+    people: PeopleAtNode, stop: str, back: str
+) -> None:
+    province = await people.signed_in(Role.PROVINCE_OPERATOR)
+    window = await people.signed_in(Role.WINDOW_OPERATOR)
+    operator = await people.signed_in(Role.INSTITUTION_OPERATOR)
+    desk = Desk(people.node, Console(people.node, FixedSessions(), people.stack), province)
+    entry = (await province.get(f"/api/institutions/{await people.institution()}")).json()
+
+    async def statuses() -> list[int]:
+        asked = {"by": "document", "value": Person.invented().id_no, "kind": "01"}
+        searched = await window.post("/api/residents/search", json=asked)
+        return [searched.status_code, (await operator.get("/api/terminals")).status_code]
+
+    before = await statuses()
+    stopped = await desk.done("institutions", entry, stop)
+    meanwhile = await statuses()
+    await desk.done("institutions", stopped, back)
+
+    assert [before, meanwhile, await statuses()] == [[200, 200], [403, 200], [200, 200]]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,10 @@ import openpyxl
 import pytest
 
 from openehc.access.imports.import_desk import SILENT, ImportDesk
-from openehc.access.imports.reading import ReadFile
+from openehc.access.imports.importing import Importing
+from openehc.access.imports.judging import Known
+from openehc.access.imports.reading import ReadFile, ReadRow
+from openehc.access.imports.store import ImportStore
 from openehc.access.kinds import TERMINALS
 from tests.support.entries import Desk
 from tests.support.waiting import until_told
@@ -102,6 +105,43 @@ async def test_a_row_with_a_wrong_cell_and_a_wrong_institution_is_told_both(desk
     book = openpyxl.load_workbook(io.BytesIO(returned.content))
     reasons = [row[3] for row in book["原因"].iter_rows(min_row=2, values_only=True)]
     assert reasons == ["必填", "机构未登记"]
+
+
+class Interposed(ImportStore):
+    """A store between whose look at the register and writing something else happens."""
+
+    meanwhile: Callable[[], Awaitable[Any]]
+
+    async def known(self, importing: Importing, rows: Sequence[ReadRow]) -> Known:
+        known = await super().known(importing, rows)
+        await self.meanwhile()
+        return known
+
+
+async def test_an_institution_that_leaves_while_its_file_is_taken_leaves_nothing_behind(
+    desk: Desk,
+) -> None:
+    hospital, access = await desk.hospital(), desk.node.parts.console.desk
+    held = access.imports.store
+    store = Interposed(desk.node.parts.database, held._contacts, held._failed_rows)
+    store.meanwhile = lambda: desk.done("institutions", hospital, "exit")
+    access.imports.import_file = replace(access.imports.import_file, store=store)
+
+    answer = await desk.province.post(
+        AT, files={"file": ("终端.csv", csv_text(TERMINALS, terminal_rows(2)))},
+        data={"mode": "approve"},
+    )  # fmt: skip
+    job = answer.json()
+
+    async def ended() -> bool:
+        return await state_of(desk, job) == "done"
+
+    await until_told(ended, seconds=60)
+    told = (await desk.province.get(f"{AT}/{job['id']}")).json()
+    left = await desk.node.rows(
+        "select count(*) as count from terminals where institution_id = $1", hospital["id"]
+    )
+    assert (told["rows_new"], told["rows_failed"], left[0]["count"]) == (0, 2, 0)
 
 
 async def test_a_job_whose_worker_was_killed_is_told_as_interrupted(desk: Desk) -> None:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from time import perf_counter, process_time
 from typing import Any
 
-import httpx
 import openpyxl
 import pytest
 
@@ -19,6 +18,7 @@ from openehc.console.api.registers import PATH_OF
 from openehc.people.permissions import Role
 from tests.support.client import VERIFY
 from tests.support.entries import Desk
+from tests.support.imports import figures, imported
 from tests.support.messages import verification
 from tests.support.timing import others_had
 from tests.support.waiting import until_told
@@ -36,29 +36,6 @@ from tests.support.workbooks import (
 async def fresh(database: Any) -> AsyncIterator[None]:
     yield
     del database
-
-
-async def imported(
-    client: httpx.AsyncClient, register: str, data: bytes, *, mode: str = "approve",
-    name: str = "医院.xlsx",
-) -> dict[str, Any]:  # fmt: skip
-    """The job at its end."""
-    answer = await client.post(
-        f"/api/imports/{register}", files={"file": (name, data)}, data={"mode": mode}
-    )
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
-
-    async def ended() -> bool:
-        job.update((await client.get(f"/api/imports/{register}/{job['id']}")).json())
-        return job["state"] in {"done", "failed"}
-
-    await until_told(ended)
-    return job
-
-
-def figures(job: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(job[f"rows_{name}"] for name in ("total", "done", "new", "unchanged", "failed"))
 
 
 async def held(desk: Desk, kind: Kind) -> list[dict[str, Any]]:

@@ -1,18 +1,25 @@
 """Who steals the database or the logs learns no name, number, phone, address, card or secret."""
 
+import io
 import re
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
+from openehc.access.kinds import APPLICATIONS
 from openehc.console.api.guards import CSRF_HEADER
 from openehc.wiring.demo import ORG_CODE
 from tests.support.client import ALTERINFO, ALTERLINK, AUTHURL, REGISTER, VERIFY, GatewayClient
 from tests.support.entries import APPLICATION, if_match
 from tests.support.messages import Person, alteration, authorisation, registration, verification
 from tests.support.node import Processes
-from tests.support.waiting import until
+from tests.support.waiting import until, until_told
+from tests.support.workbooks import csv_text
 
 ADDRESS = "示例省示例市不存在路404号"
 WORK_UNIT = "虚构第一机械厂"
@@ -23,6 +30,10 @@ NEW_PHONE = "19977778888"
 CONTACT = {
     "use_unit_people": "联络样本", "use_unit_phone": "19955550001",
     "use_unit_mail": "contact-one@example.org",
+}  # fmt: skip
+FAILED_CONTACT = {
+    "use_unit_people": "退回样本", "use_unit_phone": "19955550003",
+    "use_unit_mail": "contact-three@example.org",
 }  # fmt: skip
 NEW_CONTACT = {
     "use_unit_people": "接替样本", "use_unit_phone": "19955550002",
@@ -67,7 +78,7 @@ async def stay(demo: Processes) -> Stay:
         (
             person.id_no, person.user_name, person.mobile_phone, NEW_PHONE, ADDRESS, WORK_UNIT,
             CARD_NO, demo.profile["app_secret"], *CONTACT.values(), *NEW_CONTACT.values(),
-            "demo@example.org",
+            *FAILED_CONTACT.values(), "demo@example.org",
         ),
         card["ehealth_card_id"].lower(),
     )  # fmt: skip
@@ -107,10 +118,38 @@ async def _software_with_contacts(demo: Processes) -> None:
         path = f"/api/applications/{applied['id']}/history"
         last = (await http.get(path)).json()[0]
         listed = (await http.get("/api/applications", params={"q": form["app_name"]})).json()
+        await _import_that_fails(http, {**form, **FAILED_CONTACT})
     assert {name: changed.json()[name] for name in NEW_CONTACT} == NEW_CONTACT
     assert {name: last["before"][name] for name in CONTACT} == CONTACT
     assert {name: last["after"][name] for name in CONTACT} == NEW_CONTACT
     assert listed["items"][0]["use_unit_phone"] == "199****0002"
+
+
+async def _import_that_fails(http: httpx.AsyncClient, form: Mapping[str, Any]) -> None:
+    """A file whose only row lacks its version comes back with its contact person."""
+    row = {**form, "app_category": "01", "app_version": None}
+    sent = {"file": ("应用.csv", csv_text(APPLICATIONS, [row]))}
+    at = "/api/imports/applications"
+    job = (await http.post(at, files=sent, data={"mode": "check"})).json()
+
+    async def ended() -> bool:
+        return bool((await http.get(f"{at}/{job['id']}")).json()["state"] == "done")
+
+    await until_told(ended, seconds=60)
+    book = (await http.get(f"{at}/{job['id']}/failed")).content
+    assert FAILED_CONTACT["use_unit_phone"] in _unpacked(book)
+
+
+def _unpacked(packed: bytes) -> str:
+    """Everything that a workbook holds."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return "\n".join(archive.read(name).decode() for name in archive.namelist())
+
+
+def _workbooks(dump: str) -> str:
+    """What a dump shows to somebody who opens the workbooks in it."""
+    packed = re.findall(r"\\\\x(504b0304[0-9a-f]+)", dump)
+    return "\n".join(_unpacked(bytes.fromhex(found)) for found in packed)
 
 
 async def _dump(dsn: str) -> str:
@@ -138,7 +177,7 @@ async def test_a_dump_of_the_database_shows_nobody(stay: Stay) -> None:
     dump = await _dump(stay.demo.dsn)
 
     assert stay.known in dump  # what is looked through is the right database
-    assert stay.readable(dump) == []
+    assert stay.readable(dump + _workbooks(dump)) == []
 
 
 @pytest.mark.requirement("G1-9.4-12", "G2-B-5.3-33")

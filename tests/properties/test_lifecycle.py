@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openehc.access import findings
+from openehc.access import findings, rules
 from openehc.access.entry_rules import component_of, is_major_change
 from openehc.access.model import Standing
 from openehc.access.numbers import compose_ehcappid, counter_of, parse_ehcappid
@@ -26,6 +26,10 @@ def walked(acts: list[Act]) -> list[tuple[Act, Standing]]:
             standing = led
             path.append((act, led))
     return path
+
+
+def test_every_act_has_a_name_that_history_can_show() -> None:
+    assert set(rules.ACTS) == set(Act)
 
 
 @given(ACTS)

@@ -59,6 +59,23 @@ async def test_a_group_of_many_and_many_chains_are_sound(trail_of_node: TrailOfN
     assert (report.records["audit_records"], report.chains, report.uncovered) == (602, 3, 0)
 
 
+async def test_what_followed_an_act_is_one_group_with_it(trail_of_node: TrailOfNode) -> None:
+    async with trail_of_node.trail.act(EVENT) as act:
+        act.followed.extend(replace(EVENT, object_ref=f"1{n}") for n in range(3))
+    async with trail_of_node.trail.act(replace(EVENT, object_ref="8")):
+        pass
+
+    rows = await trail_of_node.database.fetch(
+        "select object_ref, seq, place from audit_records order by seq, place"
+    )
+    report = await trail_of_node.check()
+
+    assert [tuple(row) for row in rows] == [
+        ("7", 1, 1), ("10", 1, 2), ("11", 1, 3), ("12", 1, 4), ("8", 2, 1),
+    ]  # fmt: skip
+    assert (report.sound, sum(report.records.values())) == (True, 5)
+
+
 async def test_days_follow_each_other(trail_of_node: TrailOfNode) -> None:
     for _ in range(4):
         await _five(trail_of_node)

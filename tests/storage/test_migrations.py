@@ -225,6 +225,28 @@ def test_every_migration_of_the_program_has_a_way_back_that_leaves_no_table(
     )
 
 
+def test_failed_rows_that_were_kept_unsealed_go_and_the_imports_stay(
+    empty_database_dsn: str,
+) -> None:
+    migrate(empty_database_dsn)
+    while rollback_last(empty_database_dsn) != "0021_sealed_failed_rows":
+        pass
+    with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+        connection.execute(
+            "insert into import_jobs (job_id, register, mode, state, file_name, file_digest,"
+            " actor_id, failed_rows, created_at, changed_at) values (gen_random_uuid(),"
+            " 'application', 'check', 'done', 'x.csv', decode(repeat('00', 32), 'hex'), 'someone',"
+            " 'a workbook', now(), now())"
+        )
+    file = _value(empty_database_dsn, "select pg_relation_filenode('import_jobs')")
+
+    migrate(empty_database_dsn)
+
+    kept = "select file_name || coalesce(sealed_failed_rows::text, '') from import_jobs"
+    assert _value(empty_database_dsn, kept) == "x.csv"
+    assert _value(empty_database_dsn, "select pg_relation_filenode('import_jobs')") != file
+
+
 def test_an_application_stays_when_its_certificates_are_taken_back(
     empty_database_dsn: str,
 ) -> None:

@@ -1,6 +1,7 @@
 """Keys of stored data are replaced while workers write, and nothing is lost or doubled."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -29,10 +30,12 @@ from openehc.wiring.rotation_worker import (
 )
 from tests.support.entries import APPLICATION
 from tests.support.key_rotation import (
+    IMPORTS,
     Keyed,
     Worker,
     filled,
     found_by,
+    imports_of,
     indexer_of,
     person,
     two_index_keys,
@@ -109,6 +112,18 @@ async def test_contact_persons_are_read_without_the_old_sealing_key(keyed: Keyed
     assert (change.before, change.after) == (
         {"use_unit_people": "乙样本"}, {"use_unit_people": "甲样本"},
     )  # fmt: skip
+
+
+async def test_failed_rows_of_imports_are_read_without_the_old_sealing_key(keyed: Keyed) -> None:
+    worker = await keyed.worker()
+    await filled(worker, 1)
+    await worker.follow()
+    await keyed.rotation(rows=5).rotate(Kind.SEALING)
+
+    worker.ring.sealer.use(without_versions(keyed.keys(), sealing=[1]), version=2)
+    read = [await imports_of(worker).failed_rows(UUID(int=n)) for n in range(1, IMPORTS + 1)]
+
+    assert read == [b"a workbook of %d" % n for n in range(1, IMPORTS + 1)]
 
 
 async def test_resealing_changes_nothing_about_an_account(keyed: Keyed) -> None:

@@ -108,7 +108,7 @@ class ResultsWriter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of one phase of one test; the worst phase counts, of the last try."""
-        if report.outcome == "rerun":
+        if str(report.outcome) == "rerun":  # a word of pytest-rerunfailures alone
             return
         if report.when not in {"setup", "call", "teardown"}:
             # A worker died under this test: its ids never arrived.

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
 from openehc.access.contacts import Contacts
 from openehc.access.entries import ApplicationEntry
+from openehc.access.imports.failed_rows import FailedRows
+from openehc.access.imports.model import ImportCommand, Mode
+from openehc.access.imports.store import ImportStore
 from openehc.access.kinds import APPLICATIONS
 from openehc.access.model import Application
 from openehc.access.record import ActCommand
@@ -47,6 +51,7 @@ from tests.support.residents import account, bound, resident
 from tests.support.stores import ADMISSION, AT, act, fact
 
 PASSPHRASE: Final = "an invented passphrase"
+IMPORTS: Final = 6
 
 
 @dataclass(slots=True)
@@ -149,7 +154,8 @@ def person(seed: int, **changes: object) -> CardAccount:
 async def filled(worker: Worker, count: int) -> list[CardAccount]:
     """Accounts with a card, a photo and an earlier state each, one application, one user.
 
-    The application has a contact person, and a change of it in its history.
+    The application has a contact person, and a change of it in its history; imports left
+    failed rows.
     """
     made = [person(seed) for seed in range(1, count + 1)]
     for one in made:
@@ -174,7 +180,30 @@ async def filled(worker: Worker, count: int) -> list[CardAccount]:
         "update applications set sealed_previous = sealed_secret, previous_until = now()"
     )
     await _described(worker, institution)
+    await _imported(worker)
     return made
+
+
+def imports_of(worker: Worker) -> ImportStore:
+    """The imports as a worker keeps them."""
+    entropy = SystemEntropy()
+    return ImportStore(
+        worker.access._database, Contacts(lambda: worker.ring.sealer, entropy),
+        FailedRows(lambda: worker.ring.sealer, entropy),
+    )  # fmt: skip
+
+
+async def _imported(worker: Worker) -> None:
+    """Imports that left failed rows, more than one batch of them has."""
+    database, store = worker.access._database, imports_of(worker)
+    for number in range(1, IMPORTS + 1):
+        job_id = UUID(int=number)
+        async with database.transaction() as connection:
+            command = ImportCommand(
+                kind=APPLICATIONS, file_name="x.csv", content=b"", mode=Mode.CHECK, by=SYSTEM
+            )
+            await store.open_job(connection, job_id, command, digest=bytes(32), at=AT)
+        await store.finish(job_id, failed_rows=b"a workbook of %d" % number, at=AT)
 
 
 async def _described(worker: Worker, institution: int) -> None:

@@ -3,6 +3,7 @@
 The frame that every use case of the registers shares; what an act does to the columns is
 handed in.
 
+0. the institution that it belongs to is held first: whoever ends that one holds it, too
 1. the entry exists and lies within the actor's reach      RECORD_UNKNOWN
 2. the actor saw its present revision                      RECORD_CHANGED
 3. its register knows the act, a reason is given           STATE_FORBIDS, INPUT_WRONG
@@ -16,12 +17,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from openehc.access.clashes import TAKEN
 from openehc.access.columns import columns_of
-from openehc.access.kinds import Kind
+from openehc.access.kinds import INSTITUTIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record import ActCommand, Record
 from openehc.access.record_store import RecordStore, reached
-from openehc.access.rules import after, reason_faults
+from openehc.access.rules import after, after_owner, reason_faults
 from openehc.audit.model import AuditEvent, Category
 from openehc.audit.trail import Act as AuditedAct
 from openehc.audit.trail import AuditTrail
@@ -33,9 +35,6 @@ OVERTAKEN: Final = Refusal(
     "该记录已被他人修改，请刷新后重试",
     "somebody changed it meanwhile; reload and try again",
 )
-TAKEN: Final = Refusal(
-    Reason.RECORD_EXISTS, "已有相同的登记", "the same is registered already"
-)  # fmt: skip
 SECOND_NEEDED: Final = Refusal(
     Reason.APPROVAL_NEEDED,
     "此操作须经第二人批准：请将approval的内容连同原因提交至/api/approvals",
@@ -47,7 +46,8 @@ Changes = Mapping[str, Any]
 Decide = Callable[[Any, Record], Awaitable[Changes | Refusal]]
 """Given the open transaction and the locked entry: the columns to write, or why not.
 
-Under "noted" may stand what history tells besides: before and after.
+Under "noted" may stand what history tells besides: before and after; under "followed" the
+audit events of what changed with the entry; under "standing" another one than the act leads to.
 """
 
 
@@ -61,6 +61,8 @@ class ActOnRecord:
     async def __call__(self, command: ActCommand, decide: Decide) -> Record | Refusal:
         """The entry afterwards, or why nothing was done."""
         async with self.trail.act(event_of(command)) as act:
+            # 0. the institution that it belongs to is held first
+            await self.records.hold_owner(act.connection, command.kind, command.record_id)
             record = await self.records.locked(act.connection, command.kind, command.record_id)
             if record:
                 act.tell(object_ref=record.reference)
@@ -72,13 +74,14 @@ class ActOnRecord:
             changes = await decide(act.connection, record)
             if isinstance(changes, Refusal):
                 return act.refused(changes)
-            return await self._written(act, command, record, {**changes, "standing": standing})
+            return await self._written(act, command, record, {"standing": standing, **changes})
 
     async def _written(
         self, act: AuditedAct, command: ActCommand, record: Record, changes: dict[str, Any]
     ) -> Record | Refusal:
         # 7. columns, history and audit record are written together
         noted_before, noted = changes.pop("noted", ({}, {}))
+        act.followed.extend(changes.pop("followed", ()))
         if command.approved_by:
             noted = {**noted, "approved_by": command.approved_by}
         columns = {
@@ -122,6 +125,8 @@ def _judged(command: ActCommand, record: Record | None) -> tuple[Record, Standin
 def _moved(command: ActCommand, record: Record) -> Standing | Refusal:
     # 4. its standing allows the act
     standing = after(command.act, record.standing)
+    if command.kind is not INSTITUTIONS and not isinstance(standing, Refusal):
+        standing = after_owner(standing, record.institution_standing)
     # 5. a second person agreed, where the register wants one
     alone = command.act in command.kind.by_two and not command.approved_by
     return SECOND_NEEDED if alone and not isinstance(standing, Refusal) else standing

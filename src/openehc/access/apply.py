@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from openehc.access.act_on_record import TAKEN, event_of, masked, plain
+from openehc.access.act_on_record import event_of, masked, plain
+from openehc.access.clashes import TAKEN, clash
 from openehc.access.entries import ApplicationEntry, Entry
 from openehc.access.entry_rules import faults_of
 from openehc.access.kinds import INSTITUTIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record import ActCommand, Record
 from openehc.access.record_store import RecordStore, stored
-from openehc.access.rules import Act
+from openehc.access.rules import CLOSED, SAID, Act
 from openehc.audit.model import Actor
 from openehc.audit.trail import Act as AuditedAct
 from openehc.audit.trail import AuditTrail
@@ -24,8 +25,6 @@ from openehc.spec import Spec
 
 _APP_ID_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 _APP_ID_LENGTH: Final = 18
-
-_CLOSED: Final = frozenset({Standing.BLACKLISTED, Standing.EXITED, Standing.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,14 @@ class Apply:
         owner = getattr(entry, "institution_id", None)
         if by.institution_id is not None and (kind is INSTITUTIONS or owner != by.institution_id):
             return Refusal(Reason.OUT_OF_SCOPE, "只能为本机构申请", "only for your own institution")
-        if owner is None:
-            return None
-        found = await self.records.institution_state(act.connection, owner)
-        if found is None or found[0] in _CLOSED:
-            fault = Fault("org_code", "机构未登记或已停止接入", "no such institution takes part")
-            return Refusal(Reason.INPUT_WRONG, faults=(fault,))
-        return None
+        if owner is not None:
+            found = await self.records.institution_state(act.connection, owner)
+            if found is None or found[0] in CLOSED:
+                zh, en = SAID[found[0]] if found else ("未登记", "not registered")
+                fault = Fault("org_code", f"所属机构{zh}", f"the institution is {en}")
+                return Refusal(Reason.INPUT_WRONG, faults=(fault,))
+        same = await self.records.in_the_way(act.connection, kind, entry)
+        return clash(kind, same) if same else None
 
     def _values(self, entry: Entry, now: datetime) -> dict[str, Any]:
         values = {

@@ -90,7 +90,8 @@ class TerminalEntry:
 
     institution_id: int
     serial_no: Annotated[
-        str, Column("终端出厂序列号", "factory serial number", example="APOS20260001")
+        str,
+        Column("终端出厂序列号", "factory serial number", pattern="serial", example="APOS20260001"),
     ]
     term_name: Annotated[str, Column("终端的名称", "name", example="挂号自助终端")]
     purpose: Annotated[str, Column("终端的用途", "purpose", example="用于患者自助挂号")]
@@ -108,7 +109,7 @@ class ModuleEntry:
     institution_id: int | None = None
     model: Annotated[str, Column("密码模块型号", "model")]
     manufacturer: Annotated[str, Column("密码模块生产商", "manufacturer")]
-    serial_no: Annotated[str, Column("密码模块序列号", "serial number")]
+    serial_no: Annotated[str, Column("密码模块序列号", "serial number", pattern="serial")]
     address: Annotated[
         str, Column("密码模块的系统地址", "address", pattern="address", example="10.0.0.9")
     ]

@@ -33,6 +33,10 @@ PATTERNS: Final[Mapping[str, tuple[re.Pattern[str], str, str]]] = {
         "应为com.example.app形式的包名",
         "a package name such as com.example.app",
     ),
+    "serial": (
+        re.compile(r"[!-~]+"), "应为数字、字母或半角符号，不含空格",
+        "digits, letters and signs of ASCII, no blanks",
+    ),
     "phone": (
         re.compile(r"\+?[0-9(][0-9()\- ]{4,28}[0-9]"), "应为电话号码", "a telephone number"
     ),

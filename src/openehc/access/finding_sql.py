@@ -73,6 +73,12 @@ select exists (
 )
 """
 
+LAST_LOOK: Final = "select looked_at, recorded_on from finding_looks"
+
+NOTE_LOOK: Final = """
+update finding_looks set looked_at = $1, recorded_on = coalesce($2, recorded_on)
+"""
+
 KNOCKING: Final = """
 select k.app_id, k.reason, k.attempts, a.application_id
   from application_knocks k

@@ -45,6 +45,14 @@ class Knocking:
     application_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The last look at refused calls by any worker, and the last day that has a record of one."""
+
+    looked_at: datetime
+    recorded_on: date | None
+
+
 class FindingStore:
     """Reads and writes findings."""
 
@@ -109,6 +117,19 @@ class FindingStore:
     async def hold(self, connection: Transaction, record: Record, besides: int = 0) -> bool:
         """Whether an open finding suspended the application; `besides` is left out."""
         return bool(await connection.fetchval(sql.HOLDING, record.record_id, besides))
+
+    async def last_look(self) -> Look:
+        """When refused calls were last looked at."""
+        row = await self._database.fetchrow(sql.LAST_LOOK)
+        if row is None:
+            raise LookupError("the migration makes the row of finding_looks")
+        return Look(row["looked_at"], row["recorded_on"])
+
+    async def note_look(
+        self, connection: Transaction | None, *, at: datetime, recorded_on: date | None = None
+    ) -> None:
+        """Note a look, in the transaction of its record if there is one."""
+        await (connection or self._database).execute(sql.NOTE_LOOK, at, recorded_on)
 
     async def knocking(self, day: date, *, at_least: int) -> list[Knocking]:
         """Who was turned away so often on that day, the most frequent first; at most 200.

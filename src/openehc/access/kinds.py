@@ -73,3 +73,5 @@ MODULES: Final = Kind(
 )  # fmt: skip
 
 KINDS: Final = (INSTITUTIONS, APPLICATIONS, TERMINALS, MODULES)
+DEPENDING: Final = (APPLICATIONS, TERMINALS, MODULES)
+"""The registers whose entries belong to an institution; a crypto module may belong to none."""

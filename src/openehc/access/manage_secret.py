@@ -17,6 +17,7 @@ from openehc.kernel.refusal import Fault, Reason, Refusal
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 NO_PREVIOUS: Final[Mapping[str, Any]] = {"sealed_previous": None, "previous_until": None}
+NO_SECRETS: Final[Mapping[str, Any]] = {**NO_PREVIOUS, "sealed_secret": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,6 @@ class ManageSecret:
         """No secret works from now on; a rotation makes a new one."""
 
         async def change(_connection: Any, _record: Record) -> Mapping[str, Any] | Refusal:  # noqa: ANN401
-            return {**NO_PREVIOUS, "sealed_secret": None}
+            return NO_SECRETS
 
         return await self.act_on(command, change)

@@ -1,8 +1,10 @@
 """What access management needs from elsewhere."""
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from openehc.access.record import Record
+from openehc.audit.model import Actor, AuditEvent
 
 
 class OpenFindings(Protocol):
@@ -10,6 +12,21 @@ class OpenFindings(Protocol):
 
     async def hold(self, connection: Any, record: Record) -> bool:  # noqa: ANN401 (the open transaction)
         """Whether one of them is still open."""
+
+
+class Staff(Protocol):
+    """The people who work at the console for an institution."""
+
+    async def leave(
+        self,
+        connection: Any,  # noqa: ANN401 (the open transaction)
+        institution_id: int,
+        *,
+        by: Actor,
+        reason: str,
+        at: datetime,
+    ) -> list[AuditEvent]:
+        """None of them signs in any more and none stays signed in; an event for each."""
 
 
 class NumberFiles(Protocol):

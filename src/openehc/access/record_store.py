@@ -11,12 +11,15 @@ from typing import Any, Final
 import msgspec
 
 from openehc.access import sql
+from openehc.access.clash_sql import IN_THE_WAY
+from openehc.access.clashes import named_by
 from openehc.access.columns import Column
 from openehc.access.contacts import Contacts, without
 from openehc.access.entries import Entry
-from openehc.access.kinds import APPLICATIONS, Kind
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, Kind
 from openehc.access.model import Standing
 from openehc.access.record import ActCommand, HistoryRow, Record, Search
+from openehc.access.rules import Act
 from openehc.storage.errors import UniqueViolation
 from openehc.storage.listing import Listing
 from openehc.storage.pool import Database, Transaction
@@ -79,6 +82,27 @@ class RecordStore:
         """One entry, which nobody else changes until the transaction ends."""
         row = await connection.fetchrow(sql.LOCK_ONE[kind], record_id)
         return self._record(kind, row) if row else None
+
+    async def hold_owner(self, connection: Transaction, kind: Kind, record_id: int) -> None:
+        """Nobody changes the institution that the entry belongs to until the transaction ends."""
+        if kind is not INSTITUTIONS:
+            await connection.execute(sql.LOCK_OWNER[kind], record_id)
+
+    async def standing_before(
+        self, connection: Transaction, record: Record, act: Act
+    ) -> Standing | None:
+        """The standing that the entry had when `act` was done to it the last time."""
+        found = await connection.fetchval(
+            sql.STANDING_BEFORE, record.kind.name, record.record_id, act.value
+        )
+        return Standing(found) if found else None
+
+    async def in_the_way(
+        self, connection: Transaction, kind: Kind, entry: Entry, *, besides: int = 0
+    ) -> Standing | None:
+        """The standing of another entry for the same thing, black-listed before any other."""
+        found = await connection.fetchval(IN_THE_WAY[kind], besides, *named_by(entry))
+        return Standing(found) if found else None
 
     async def institution_state(
         self, connection: Transaction, institution_id: int

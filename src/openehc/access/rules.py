@@ -46,8 +46,7 @@ ACTS: Final[Mapping[Act, str]] = {
     Act.CHANGE: "变更", Act.SUSPEND: "停用", Act.RESUME: "恢复", Act.BLACKLIST: "列入黑名单",
     Act.RESTORE: "移出黑名单", Act.EXIT: "退出接入", Act.ROTATE: "更换密钥",
     Act.END_OVERLAP: "旧密钥失效", Act.REVOKE: "吊销密钥", Act.LIMIT: "设置授权与配额",
-    Act.BIND: "绑定客户端证书",
-    Act.ACCEPT_REPORT: "受理版本变更报备",
+    Act.BIND: "登记证书", Act.ACCEPT_REPORT: "受理版本变更报备",
 }  # fmt: skip
 """What people call the acts."""
 
@@ -109,6 +108,18 @@ def after(act: Act, standing: Standing) -> Standing | Refusal:
     if act is Act.CHANGE and standing is Standing.REFUSED:
         return Standing.APPLIED
     return TO.get(act, standing)
+
+
+CLOSED: Final = frozenset({Standing.BLACKLISTED, Standing.EXITED, Standing.REFUSED})
+"""Standings of an institution for which nothing is applied for."""
+
+
+def after_owner(standing: Standing, owner: Standing | None) -> Standing | Refusal:
+    """The standing that an act leads to, unless the institution is closed to applications."""
+    if standing is Standing.APPLIED and owner in CLOSED:
+        zh, en = SAID[owner]
+        return Refusal(Reason.STATE_FORBIDS, f"所属机构{zh}，不能申请", f"its institution is {en}")
+    return standing
 
 
 def reason_faults(act: Act, reason: str) -> tuple[Fault, ...]:

@@ -201,6 +201,13 @@ def _one(kind: Kind) -> str:
 
 SELECT_ONE: Final = {kind: _one(kind) for kind in KINDS}
 LOCK_ONE: Final = {kind: f"{_one(kind)} for no key update of r" for kind in KINDS}
+LOCK_OWNER: Final = {
+    kind: (
+        "select from institutions where institution_id ="
+        f" (select institution_id from {kind.table} where {kind.key} = $1) for share"
+    )
+    for kind in KINDS
+}
 LOCK_INSTITUTION: Final = """
 select standing, owner_type, org_category from institutions where institution_id = $1 for share
 """
@@ -259,6 +266,12 @@ SELECT_HISTORY: Final = """
 select revision, at, act, actor_kind, actor_id, reason, before, after, sealed_contact
   from register_history where register = $1 and record_id = $2
  order by revision desc limit 500
+"""
+
+STANDING_BEFORE: Final = """
+select before ->> 'standing' from register_history
+ where register = $1 and record_id = $2 and act = $3
+ order by revision desc limit 1
 """
 
 ENTER_EHCIN: Final = """

@@ -1,12 +1,14 @@
 """What the platform can see by itself: number files, versions in use, who knocks in vain.
 
 Each sight that is a violation becomes a finding (材料二 3.2); what is being handled already
-is not found twice. Whoever looks is recorded, whether or not anything was found.
+is not found twice. A person who looks is recorded, whether or not anything was found. The
+platform looks every hour, which leaves a record when something was found, and one a day as
+proof that it is done.
 """
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum, unique
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ from openehc.access.handle_finding import HandleFinding
 from openehc.access.kinds import APPLICATIONS
 from openehc.access.ports import NumberFiles
 from openehc.access.record import Record
-from openehc.audit.model import Actor, AuditEvent, Category
+from openehc.audit.model import SYSTEM, Actor, AuditEvent, Category
 from openehc.audit.trail import AuditTrail
 from openehc.kernel.clock import china_day
 from openehc.kernel.refusal import Fault, Reason, Refusal
@@ -29,6 +31,9 @@ SERVICE_ACCOUNTS: Final = frozenset({"201", "202", "301", "302", "401"})
 
 KNOCKS_THAT_COUNT: Final = 100
 """So many refusals a day are no slip any more."""
+
+LOOK_EVERY: Final = timedelta(hours=1)
+"""So often the platform looks who was turned away."""
 
 _NUMBER: Final = re.compile(r"[0-9A-Z]{17}", re.ASCII)
 
@@ -108,15 +113,34 @@ class WatchSoftware:
 
     async def look_at_knocks(self, *, by: Actor, now: datetime) -> list[Finding]:
         """Findings about those who were turned away often today."""
-        made = []
-        knocking = await self.findings.knocking(china_day(now), at_least=KNOCKS_THAT_COUNT)
-        for one in knocking:
-            found = await self.handle.record(_seen(one), by=by, now=now)
-            if isinstance(found, Finding):
-                made.append(found)
-        event = _event("finding.sweep", str(china_day(now)), by=by, now=now)
-        await self.trail.record(replace(event, object_kind="day", after={"found": len(made)}))
+        today = china_day(now)
+        made = await self._knocked(today, by=by, now=now)
+        await self.trail.record(_sweep(today, made, by=by, now=now))
         return made
+
+    async def look_when_due(self, *, now: datetime) -> list[Finding]:
+        """The platform's own look, unless any worker looked within the hour.
+
+        Only one worker at a time may call this. A day that ended since the last look is
+        looked at once more. A look that is cut short counts as none.
+        """
+        last, today = await self.findings.last_look(), china_day(now)
+        if now - last.looked_at < LOOK_EVERY:
+            return []
+        ended = today - timedelta(days=1)
+        days = [ended, today] if china_day(last.looked_at) == ended else [today]
+        made = [one for day in days for one in await self._knocked(day, by=SYSTEM, now=now)]
+        if not made and last.recorded_on == today:
+            await self.findings.note_look(None, at=now)
+            return []
+        async with self.trail.act(_sweep(today, made, by=SYSTEM, now=now)) as act:
+            await self.findings.note_look(act.connection, at=now, recorded_on=today)
+        return made
+
+    async def _knocked(self, day: date, *, by: Actor, now: datetime) -> list[Finding]:
+        knocking = await self.findings.knocking(day, at_least=KNOCKS_THAT_COUNT)
+        found = [await self.handle.record(_seen(one), by=by, now=now) for one in knocking]
+        return [one for one in found if isinstance(one, Finding)]
 
     async def _record(
         self, record: Record, situation: Situation, source: Source, *, by: Actor, now: datetime,
@@ -136,6 +160,12 @@ def _event(action: str, reference: str, *, by: Actor, now: datetime) -> AuditEve
         category=Category.ADMINISTRATION, action=action, actor=by, at=now,
         object_kind=APPLICATIONS.name, object_ref=reference,
     )  # fmt: skip
+
+
+def _sweep(day: date, made: list[Finding], *, by: Actor, now: datetime) -> AuditEvent:
+    """A look at all who were turned away."""
+    event = _event("finding.sweep", str(day), by=by, now=now)
+    return replace(event, object_kind="day", after={"found": len(made)})
 
 
 def _seen(one: Knocking) -> Seen:

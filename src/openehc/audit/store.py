@@ -36,11 +36,12 @@ def content_of(values: Sequence[object]) -> bytes:
     return _encode([(_time_of(values) - _EPOCH) // _MICROSECOND, *values[1:]])
 
 
-async def write(connection: Transaction, event: AuditEvent, chain: Chain) -> None:
-    """Insert the event as the chain's next group."""
-    values = values_of(event)
-    added = chain.link([content_of(values)], at=event.at)
-    await connection.execute(INSERT_RECORDS, *[[value] for value in values], *added)
+async def write(connection: Transaction, events: Sequence[AuditEvent], chain: Chain) -> None:
+    """Insert the events, at most `MOST_IN_GROUP`, as the chain's next group."""
+    rows = [values_of(event) for event in events]
+    added = chain.link([content_of(row) for row in rows], at=max(event.at for event in events))
+    await connection.execute(INSERT_RECORDS, *[list(column) for column in zip(*rows, strict=True)],
+                             *added)  # fmt: skip
 
 
 class RecordChain:

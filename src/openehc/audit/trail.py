@@ -6,7 +6,7 @@ happen. Reads nothing back; `ehc audit` and the auditor's pages do.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openehc.audit.chain import Chains, unmarked
@@ -23,10 +23,14 @@ from openehc.storage.pool import Database, Transaction
 
 @dataclass(slots=True)
 class Act:
-    """An act in work: its transaction, and the event as far as it is known."""
+    """An act in work: its transaction, and the event as far as it is known.
+
+    `followed` are events of what the act did beside, each with a record of its own.
+    """
 
     connection: Transaction
     event: AuditEvent
+    followed: list[AuditEvent] = field(default_factory=list)
 
     def tell(self, **known: Any) -> None:  # noqa: ANN401 (fields of AuditEvent)
         """Complete the event: `object_ref`, `before`, `after`, `reason` and so on."""
@@ -81,5 +85,5 @@ class AuditTrail:
             async with self._database.transaction() as connection:
                 act = Act(connection, event)
                 yield act
-                await write(connection, act.event, chain)
+                await write(connection, [act.event, *act.followed], chain)
             chain.keep()  # only now: a commit in doubt leaves the chain unsettled, so unused

@@ -12,6 +12,7 @@ from openehc.audit.trail import AuditTrail
 from openehc.kernel.clock import Clock
 from openehc.people.events import security
 from openehc.people.model import Principal, Proof, Visit
+from openehc.people.permissions import at_stopped_institution
 from openehc.people.rules import enough, is_fresh, password_overdue, why_ended
 from openehc.people.session_store import Found, SessionStore
 from openehc.people.tokens import csrf_of, token_hash
@@ -54,10 +55,13 @@ class LiveSessions:
         """The person of a living session."""
         user, session, policy = found.user, found.session, found.policy
         now = self.clock.now()
+        held = user.permissions
+        if not found.institution_works:
+            held = at_stopped_institution(held)
         by_password = session.proved_by in {Proof.PASSWORD, Proof.PASSWORD_AND_CODE}
         return Principal(
             user_id=user.user_id, actor=user.actor(address), display_name=user.display_name,
-            roles=user.roles, permissions=user.permissions, session_id=session.session_id,
+            roles=user.roles, permissions=held, session_id=session.session_id,
             csrf=csrf_of(token), fresh=is_fresh(session, policy=policy, now=now),
             must_change_password=by_password and password_overdue(user, policy=policy, now=now),
             must_enrol=self.real and not enough(session.proved_by, user, policy=policy),

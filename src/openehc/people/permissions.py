@@ -37,6 +37,10 @@ OF_ONE_INSTITUTION: Final = frozenset({Role.INSTITUTION_OPERATOR, Role.WINDOW_OP
 """Roles that reach one institution only."""
 
 
+OF_RESIDENTS: Final = "residents."
+"""How the permissions begin that show residents or change them."""
+
+
 class BrokenRoles(Exception):
     """`data/roles.csv` cannot be used; the text names the line."""
 
@@ -55,6 +59,11 @@ class RoleTable:
     def of(self, roles: frozenset[Role]) -> frozenset[str]:
         """What someone with these roles may do."""
         return frozenset(name for name, holders in self.holders.items() if holders & roles)
+
+
+def at_stopped_institution(permissions: frozenset[str]) -> frozenset[str]:
+    """What is left of these while the institution is suspended or black-listed: no resident."""
+    return frozenset(name for name in permissions if not name.startswith(OF_RESIDENTS))
 
 
 @cache

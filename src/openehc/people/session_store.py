@@ -21,11 +21,12 @@ MOST_FOR_ADDRESS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A session with its user and the policy."""
+    """A session with its user and the policy; whether the user's institution takes part now."""
 
     session: Session
     user: User
     policy: Policy
+    institution_works: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class SessionStore:
         if row is None:
             return None
         policy = policy_of({name: row[f"policy_{name}"] for name in COLUMNS})
-        return Found(session_of(row), user_of(row), policy)
+        return Found(session_of(row), user_of(row), policy, row["institution_works"])
 
     async def locked(self, connection: Transaction, session_id: int) -> tuple[Session, User] | None:
         """A session that nobody else ends until the transaction does."""

@@ -46,6 +46,12 @@ update users
  where user_id = $1 and revision = $2
 """
 
+DISABLE_THOSE_OF: Final = f"""
+update users u set state = 'disabled', revision = u.revision + 1
+ where u.institution_id = $1 and u.state = 'active'
+returning {USER_COLUMNS}
+"""
+
 UPDATE_CREDENTIALS: Final = """
 update users
    set sealed_credentials = $2, password_changed_at = $3, must_change_password = $4,
@@ -97,7 +103,9 @@ _SESSION: Final = (
 
 SESSION_BY_TOKEN: Final = f"""
 select {_SESSION}, {USER_COLUMNS},
-       {", ".join(f"p.{name} as policy_{name}" for name in COLUMNS)}
+       {", ".join(f"p.{name} as policy_{name}" for name in COLUMNS)},
+       coalesce((select i.standing = 'active' from institutions i
+                  where i.institution_id = u.institution_id), true) as institution_works
   from sessions s join users u using (user_id) cross join sign_in_policy p
  where s.token_hash = $1
 """

@@ -119,6 +119,11 @@ class UserStore:
             raise _unknown_institution(refused) from None
         return done == "UPDATE 1"
 
+    async def disable_those_of(self, connection: Transaction, institution_id: int) -> list[User]:
+        """The users of an institution who could sign in until now, by login."""
+        rows = await connection.fetch(sql.DISABLE_THOSE_OF, institution_id)
+        return sorted((user_of(row) for row in rows), key=lambda user: user.login)
+
     async def save_credentials(self, connection: Transaction, account: Account) -> None:
         """Save the secrets of a user whom this transaction holds, and what hangs on them."""
         user, secrets = account.user, account.credentials

@@ -13,8 +13,11 @@ from openehc.access.contacts import Contacts
 from openehc.access.credentials import Secrets
 from openehc.access.decide import Decide
 from openehc.access.end_connection import EXITS, EndConnection, exit_faults
+from openehc.access.end_dependants import EndDependants
+from openehc.access.ending_store import EndingStore
 from openehc.access.finding_store import FindingStore
 from openehc.access.handle_finding import HandleFinding
+from openehc.access.imports.failed_rows import FailedRows
 from openehc.access.imports.import_desk import ImportDesk
 from openehc.access.imports.import_file import ImportFile
 from openehc.access.imports.store import ImportStore
@@ -34,6 +37,9 @@ from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.people.approval_kinds import ApprovalKind
+from openehc.people.leave_with_institution import LeaveWithInstitution
+from openehc.people.session_store import SessionStore
+from openehc.people.user_store import UserStore
 from openehc.spec import load
 from openehc.storage.pool import Database
 from openehc.wiring.number_files import HttpsNumberFiles
@@ -51,8 +57,9 @@ def build_access_desk(
     secrets = Secrets(lambda: sealer, entropy)
     findings = FindingStore(database)
     handle_finding = HandleFinding(trail, findings, records)
-    imports = ImportStore(database, contacts)
+    imports = ImportStore(database, contacts, FailedRows(lambda: sealer, entropy))
     import_file = ImportFile(imports, trail, clock, entropy, settings.ehcin)
+    staff = LeaveWithInstitution(UserStore(database, sealer, entropy), SessionStore(database))
     node_name = settings.node_name or f"{settings.ehcin}管理节点"
     return AccessDesk(
         records=records,
@@ -60,7 +67,7 @@ def build_access_desk(
         apply=Apply(trail, records, spec, entropy),
         decide=Decide(act_on, secrets, spec, settings.ehcin, node_name),
         change_entry=ChangeEntry(act_on, spec),
-        change_standing=ChangeStanding(act_on, findings),
+        change_standing=ChangeStanding(act_on, findings, EndDependants(EndingStore(), staff)),
         manage_secret=ManageSecret(act_on, secrets),
         limit=LimitApplication(act_on, spec),
         bind=BindCertificates(act_on),

@@ -190,7 +190,7 @@ async def start_node(
     node.tasks += [
         asyncio.create_task(node.keys.keep_fresh()),
         asyncio.create_task(node.request_log.keep_flushing()),
-        asyncio.create_task(keep_watching(node.console.desk)),
+        asyncio.create_task(keep_watching(node.console.desk, node.database)),
         asyncio.create_task(keep_flushing(node.traffic, TrafficStore(node.database), base.clock)),
     ]
     if node.checkpoints:

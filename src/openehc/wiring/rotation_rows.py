@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from openehc.access.contacts import contact_row, history_row
 from openehc.access.credentials import secret_row
+from openehc.access.imports.failed_rows import failed_rows_row
 from openehc.cards.model import CardAccount, Resident
 from openehc.cards.store import photo_row, profile_row
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
@@ -55,6 +56,8 @@ SEALED: Final = (
                  sql.RESEAL_CONTACT, contact_row, first=""),
     SealedColumn("register_history", "sealed_contact", "record_id", sql.CHANGES_UNDER_OTHERS,
                  sql.RESEAL_CHANGE, history_row, ("revision",), first=0),
+    SealedColumn("import_jobs", "sealed_failed_rows", "job_id", sql.FAILED_ROWS_UNDER_OTHERS,
+                 sql.RESEAL_FAILED_ROWS, failed_rows_row, first=""),
 )  # fmt: skip
 """Every sealed column of the database."""
 

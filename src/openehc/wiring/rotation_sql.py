@@ -162,6 +162,17 @@ update register_history set sealed_contact = n.sealed
  where register = 'application' and record_id = n.key and register_history.revision = n.revision
 """
 
+# Workbooks have up to some megabytes each: few at a time.
+FAILED_ROWS_UNDER_OTHERS: Final = """
+select job_id::text as job_id, sealed_failed_rows as sealed from import_jobs
+ where job_id::text > $1 and substring(sealed_failed_rows from 1 for 2) <> $2
+ order by job_id::text limit least($3, 4) for no key update
+"""
+
+RESEAL_FAILED_ROWS: Final = _RESEAL.format(
+    table="import_jobs", key="job_id::text", type="text", column="sealed_failed_rows"
+)
+
 SEALED_UNDER: Final = """
 select (select count(*) from cards where substring(sealed_profile from 1 for 2) = $1)
      + (select count(*) from card_photos where substring(sealed_photo from 1 for 2) = $1)
@@ -171,6 +182,7 @@ select (select count(*) from cards where substring(sealed_profile from 1 for 2) 
      + (select count(*) from applications where substring(sealed_previous from 1 for 2) = $1)
      + (select count(*) from applications where substring(sealed_contact from 1 for 2) = $1)
      + (select count(*) from register_history where substring(sealed_contact from 1 for 2) = $1)
+     + (select count(*) from import_jobs where substring(sealed_failed_rows from 1 for 2) = $1)
 """
 
 ALL_SEALED: Final = """
@@ -179,6 +191,7 @@ select (select count(*) from cards) + (select count(*) from card_photos)
      + (select count(sealed_secret) + count(sealed_previous) + count(sealed_contact)
           from applications)
      + (select count(sealed_contact) from register_history)
+     + (select count(sealed_failed_rows) from import_jobs)
      + (select count(*) from users)
 """
 

@@ -4,22 +4,33 @@ import asyncio
 import logging
 from typing import Final
 
-from openehc.audit.model import SYSTEM
+from openehc.access.findings import Finding
 from openehc.console.api.access_desk import AccessDesk
 from openehc.kernel.refusal import PlatformError
+from openehc.storage.alone import alone
+from openehc.storage.pool import Database
 
-WATCH_SECONDS: Final = 3600.0
+ASK_SECONDS: Final = 300.0
+"""A worker asks so often whether a look is due; how often it is, says `LOOK_EVERY`."""
+
+LOCK: Final = 0x4F45_4657  # "OEFW": one number for every worker of every node
 _log = logging.getLogger("openehc.node")
 
 
-async def keep_watching(desk: AccessDesk) -> None:
-    """Look until cancelled. Every worker looks; what one has found, the others leave."""
+async def keep_watching(desk: AccessDesk, database: Database) -> None:
+    """Look when it is due until cancelled. Every worker asks, one of all looks."""
     while True:
-        await asyncio.sleep(WATCH_SECONDS)
+        await asyncio.sleep(ASK_SECONDS)
         try:
-            found = await desk.watch.look_at_knocks(by=SYSTEM, now=desk.clock.now())
+            found = await look_alone(desk, database)
         except PlatformError as trouble:
             _log.warning("nobody looked at refused calls: %s", type(trouble).__name__)
         else:
             if found:
                 _log.info("%d findings about client software", len(found))
+
+
+async def look_alone(desk: AccessDesk, database: Database) -> list[Finding]:
+    """The findings of a look that was due, none while another worker is at it."""
+    async with alone(database, LOCK) as ours:
+        return await desk.watch.look_when_due(now=desk.clock.now()) if ours else []

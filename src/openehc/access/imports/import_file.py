@@ -19,7 +19,7 @@ from openehc.access.apply import new_app_id
 from openehc.access.entries import ApplicationEntry, Entry, InstitutionEntry, ModuleEntry
 from openehc.access.entry_rules import owner_of_category
 from openehc.access.imports.importing import OF
-from openehc.access.imports.judging import Known, Same, faults_with_place, judged
+from openehc.access.imports.judging import Known, Same, faults_with_place, judged, misplaced
 from openehc.access.imports.model import ImportCommand, JobState, Mode
 from openehc.access.imports.reading import Flawed, ReadFile, ReadRow, read_file
 from openehc.access.imports.store import ImportStore
@@ -138,6 +138,7 @@ class ImportFile:
             at=now, object_kind="import", object_ref=str(job_id), reason=command.file_name[:200],
         )  # fmt: skip
         async with self.trail.act(event) as act:
+            new, closed = await self._in_open_places(act.connection, command, new)
             numbered, failed = await self._numbered(act.connection, command, new)
             values = [self._values(command, one, now) for one in numbered]
             ids = await self.store.insert(act.connection, importing, values)
@@ -145,7 +146,7 @@ class ImportFile:
             clash = Fault(importing.told_at, "已有相同的登记", "the same is registered already")
             found = list(zip(numbered, keys, strict=True))
             taken = [(one, ids[key]) for one, key in found if key in ids]
-            failed += [(one.row, (clash,)) for one, key in found if key not in ids]
+            failed += [(one.row, (clash,)) for one, key in found if key not in ids] + closed
             history = [line for one, number in taken for line in _history(command, one, number)]
             await self.store.remember(
                 act.connection,
@@ -160,6 +161,26 @@ class ImportFile:
             await self.store.progress(act.connection, job_id, figures=told, at=now)
             act.tell(after={"rows": len(taken), "mode": command.mode.value})
         return failed  # fmt: skip
+
+    async def _in_open_places(
+        self, connection: Any, command: ImportCommand, new: list[New]  # noqa: ANN401 (the transaction)
+    ) -> tuple[list[New], list[tuple[ReadRow, tuple[Fault, ...]]]]:  # fmt: skip
+        """Those whose institution is as it was when they were judged, and those it left alone.
+
+        Whoever ends an institution meanwhile waits, or was quicker: nothing is left behind.
+        """
+        importing, reach = OF[command.kind], command.by.institution_id
+        places = await self.store.held_places(connection, importing, [one.row for one in new])
+        if not importing.owner:
+            return new, []
+        faults = [
+            misplaced(one.row, places.get(one.row.org_code), mode=command.mode, reach=reach)
+            for one in new
+        ]
+        return (
+            [one for one, fault in zip(new, faults, strict=True) if fault is None],
+            [(one.row, (fault,)) for one, fault in zip(new, faults, strict=True) if fault],
+        )
 
     async def _numbered(
         self, connection: Any, command: ImportCommand, new: list[New]  # noqa: ANN401 (the transaction)

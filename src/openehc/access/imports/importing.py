@@ -41,8 +41,12 @@ class Importing:
 
     def key_in_file(self, values: Mapping[str, Any]) -> Key:
         """What rows of a file for the same thing share."""
-        names = ("org_code" if name == "institution_id" else name for name in self.key)
-        return tuple(str(values.get(name) or "") for name in names)
+        names = ["org_code" if name == "institution_id" else name for name in self.key]
+        key = tuple(str(values.get(name) or "") for name in names)
+        return tuple(
+            value.lower() if name == "serial_no" else value
+            for name, value in zip(names, key, strict=True)
+        )
 
     def key_of(self, entry: Entry) -> Key:
         """What entries for the same thing share."""

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from openehc.access.clash_sql import MAKER, same_maker, same_serial
 from openehc.access.imports.importing import OF, Importing
-from openehc.access.kinds import APPLICATIONS, INSTITUTIONS
+from openehc.access.kinds import APPLICATIONS, INSTITUTIONS, Kind
 from openehc.access.sql import ENTRY_COLUMNS
 
 INSERT_JOB: Final = """
@@ -15,7 +16,7 @@ values ($1, $2, $3, 'waiting', $4, $5, $6, $7, $8, $8)
 _JOB: Final = """
 select job_id, register, mode, state, file_name, actor_id, institution_id, rows_total, rows_done,
        rows_new, rows_unchanged, rows_failed, problem, problem_en,
-       failed_rows is not null as has_failed_rows, created_at, changed_at
+       sealed_failed_rows is not null as has_failed_rows, created_at, changed_at
   from import_jobs
 """
 _OF_REGISTER: Final = """
@@ -51,11 +52,11 @@ update import_jobs
 
 JOB_DONE: Final = """
 update import_jobs
-   set state = 'done', failed_rows = $2, changed_at = $3, problem = '', problem_en = ''
+   set state = 'done', sealed_failed_rows = $2, changed_at = $3, problem = '', problem_en = ''
  where job_id = $1
 """
 
-FAILED_ROWS: Final = "select failed_rows from import_jobs where job_id = $1"
+FAILED_ROWS: Final = "select sealed_failed_rows from import_jobs where job_id = $1"
 
 FORGET_JOBS: Final = "delete from import_jobs where created_at < $1"
 
@@ -64,6 +65,8 @@ select institution_id, org_code, standing, owner_type, org_category
   from institutions where org_code = any($1::text[])
 """
 
+HELD_INSTITUTIONS: Final = INSTITUTIONS_BY_CODE + " order by institution_id for share"
+"""The same, held until the transaction ends."""
 
 _GONE: Final = "('refused', 'exited')"
 """Standings of entries that stand in nobody's way any more; institutions come back instead."""
@@ -72,16 +75,24 @@ _GONE: Final = "('refused', 'exited')"
 def _existing(importing: Importing) -> str:
     kind = importing.kind
     own = ", ".join(f"r.{name}" for name in (*ENTRY_COLUMNS[kind], *_SEALED.get(kind, ())))
+    asked = ", ".join(f"k.{name}" for name in importing.key)
     places = ", ".join(f"${n}::text[]" for n in range(1, len(importing.key) + 1))
-    matched = " and ".join(
-        f"r.{name} = k.{name}{'::int' if name == 'institution_id' else ''}"
-        for name in importing.key
-    )
+    matched = " and ".join(_same(kind, name) for name in importing.key)
     living = "true" if kind is INSTITUTIONS else f"r.standing not in {_GONE}"
     return (
-        f"select {own} from unnest({places}) as k ({', '.join(importing.key)})"
+        f"select r.standing, array[{asked}] as key, {own}"
+        f" from unnest({places}) as k ({', '.join(importing.key)})"
         f" join {kind.table} r on {matched} where {living}"
     )
+
+
+def _same(kind: Kind, name: str) -> str:
+    """Whether a column of the register says the same as a key of the file."""
+    if name == "serial_no":
+        return same_serial("r.serial_no", "k.serial_no")
+    if name == MAKER.get(kind):
+        return same_maker(f"r.{name}", f"k.{name}")
+    return f"r.{name} = k.{name}{'::int' if name == 'institution_id' else ''}"
 
 
 _SEALED: Final = {APPLICATIONS: ("app_id", "sealed_contact")}

@@ -10,6 +10,7 @@ import msgspec
 from openehc.access.contacts import SEALED, Contacts, without
 from openehc.access.entries import Entry
 from openehc.access.imports import sql
+from openehc.access.imports.failed_rows import FailedRows
 from openehc.access.imports.importing import Importing, Key
 from openehc.access.imports.judging import Known, Place, owner_of, placed
 from openehc.access.imports.model import ImportCommand, Job, JobSearch, JobState, Mode
@@ -27,9 +28,10 @@ _encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 class ImportStore:
     """Reads and writes imports."""
 
-    def __init__(self, database: Database, contacts: Contacts) -> None:
+    def __init__(self, database: Database, contacts: Contacts, failed_rows: FailedRows) -> None:
         self._database = database
         self._contacts = contacts
+        self._failed_rows = failed_rows
 
     async def open_job(
         self, connection: Transaction, job_id: UUID, command: ImportCommand, *, digest: bytes,
@@ -80,13 +82,16 @@ class ImportStore:
         await (connection or self._database).execute(sql.JOB_PROGRESS, job_id, *figures, at)
 
     async def finish(self, job_id: UUID, *, failed_rows: bytes | None, at: datetime) -> None:
-        """The job is done; keep the workbook of failed rows."""
-        await self._database.execute(sql.JOB_DONE, job_id, failed_rows, at)
+        """The job is done; keep the workbook of failed rows, sealed."""
+        sealed = None
+        if failed_rows is not None:
+            sealed = await self._failed_rows.sealed(job_id, failed_rows)
+        await self._database.execute(sql.JOB_DONE, job_id, sealed, at)
 
     async def failed_rows(self, job_id: UUID) -> bytes | None:
         """The workbook of failed rows."""
         found = await self._database.fetchval(sql.FAILED_ROWS, job_id)
-        return None if found is None else bytes(found)
+        return None if found is None else await self._failed_rows.opened(job_id, bytes(found))
 
     async def forget(self, *, before: datetime) -> None:
         """Remove jobs from before that time, with their workbooks."""
@@ -97,24 +102,29 @@ class ImportStore:
         places: dict[str, Place] = {}
         if importing.owner:
             codes = sorted({row.org_code for row in rows})
-            places = {
-                row["org_code"]: Place(
-                    row["institution_id"], Standing(row["standing"]),
-                    owner_of(row["owner_type"], row["org_category"]),
-                )
-                for row in await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
-            }  # fmt: skip
+            found = await self._database.fetch(sql.INSTITUTIONS_BY_CODE, codes)
+            places = {row["org_code"]: _place(row) for row in found}
         entries: dict[Key, list[Entry]] = {}
+        standings: dict[Key, set[Standing]] = {}
         keys = [
             importing.key_of(placed(row.entry, places.get(row.org_code)))
             for row in rows
             if row.entry
         ]
         columns = [list(column) for column in zip(*keys, strict=True)] or [[]] * len(importing.key)
-        for found in await self._database.fetch(sql.EXISTING[importing.kind], *columns):
-            entry = entry_of(importing.kind, found, self._opened(importing.kind, found))
-            entries.setdefault(importing.key_of(entry), []).append(entry)
-        return Known(entries, places)
+        for held in await self._database.fetch(sql.EXISTING[importing.kind], *columns):
+            entry = entry_of(importing.kind, held, self._opened(importing.kind, held))
+            entries.setdefault(tuple(held["key"]), []).append(entry)
+            standings.setdefault(tuple(held["key"]), set()).add(Standing(held["standing"]))
+        return Known(entries, places, standings)
+
+    async def held_places(
+        self, connection: Transaction, importing: Importing, rows: Sequence[ReadRow]
+    ) -> dict[str, Place]:
+        """The institutions of these rows, which nobody changes until the transaction ends."""
+        codes = sorted({row.org_code for row in rows}) if importing.owner else []
+        found = await connection.fetch(sql.HELD_INSTITUTIONS, codes)
+        return {row["org_code"]: _place(row) for row in found}
 
     def _opened(self, kind: Kind, row: Any) -> dict[str, Any]:  # noqa: ANN401 (a row of the driver)
         if kind is not APPLICATIONS:
@@ -161,6 +171,13 @@ class ImportStore:
         """The first of `count` serials in a row; None when so many are not left."""
         last = await connection.fetchval(sql.TAKE_NUMBERS, ehcin, component, owner, count)
         return None if last is None else int(last) - count + 1
+
+
+def _place(row: Any) -> Place:  # noqa: ANN401 (a row of the driver)
+    return Place(
+        row["institution_id"], Standing(row["standing"]),
+        owner_of(row["owner_type"], row["org_category"]),
+    )  # fmt: skip
 
 
 def _job(row: Any) -> Job:  # noqa: ANN401 (a row of the driver)

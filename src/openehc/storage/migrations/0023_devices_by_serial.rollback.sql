@@ -1,0 +1,2 @@
+drop index terminals_serial;
+drop index crypto_modules_serial;
