@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, cast
 
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 30.0
 """An answer that is not there so long after the end of a drive never comes."""
 
 _SUCCESS: Final = b'"ret_code":"0000"'

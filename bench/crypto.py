@@ -138,7 +138,7 @@ async def _proxy_rows(proxy: BenchedProxy, seconds: float) -> list[ProxyRow]:
         "call              conns    calls  calls/s  p50 ms  p99 ms  slowest  success %"
         "  server µs  PG µs  verdict"
     )
-    patience = Patience(connect=10.0, answer=10.0)
+    patience = Patience(connect=60.0, answer=60.0)
     one = ProxyCryptoModule(proxy.party, patience=patience)
     rows = [await _shown(call, [one], proxy.processes, seconds) for call in CALLS]
     await one.close()

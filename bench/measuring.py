@@ -63,16 +63,16 @@ class Bench:
 
     async def row(self, method: LoadMethod, *, connections: int, seconds: float) -> Row:
         """Drive one method over so many connections."""
-        await self._stock_up(method, count=_warm_up_messages(connections), seconds=WARM_UP_SECONDS)
+        await self.stock_up(method, count=_warm_up_messages(connections), seconds=WARM_UP_SECONDS)
         async with self._crowd(connections) as crowd:
             rate = await self._warm_up(method, crowd)
             count = max(connections, int(rate * seconds * _RESERVE))
-            await self._stock_up(method, count=count, seconds=seconds)
+            await self.stock_up(method, count=count, seconds=seconds)
             return await self._measured(method, crowd, count=count, seconds=seconds)
 
     async def salvo(self, method: LoadMethod, *, connections: int) -> Row:
         """Send one message over each of so many connections at the same moment."""
-        await self._stock_up(method, count=connections, seconds=_PORTION_SECONDS)
+        await self.stock_up(method, count=connections, seconds=_PORTION_SECONDS)
         async with self._crowd(connections) as crowd:
             return await self._measured(method, crowd, count=connections, seconds=_PORTION_SECONDS)
 
@@ -163,7 +163,7 @@ class Bench:
             self.desk.require_identified(reply, code=codes[index])
         return drive
 
-    async def _stock_up(self, method: LoadMethod, *, count: int, seconds: float) -> None:
+    async def stock_up(self, method: LoadMethod, *, count: int, seconds: float) -> None:
         """Make what `count` requests in the next `seconds` need, over connections of its own."""
         if method is LoadMethod.REGISTER:
             return

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -21,10 +20,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bench.filling import fill
+from bench.ports import free_port
 from bench.processes import NodeProcesses
 from openehc.envelope.client_side import Credentials
 
-START_SECONDS: Final = 90.0
+START_SECONDS: Final = 240.0
 STOP_SECONDS: Final = 30.0
 _EHC: Final = "from openehc.cli.main import main; main()"
 _HOST: Final = "127.0.0.1"
@@ -132,9 +132,3 @@ def stop_process(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         os.kill(process.pid, 9)
         process.wait()
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.create_server((_HOST, 0)) as server:
-        return int(server.getsockname()[1])

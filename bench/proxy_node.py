@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.node import START_SECONDS, NoNode, free_port, stop_process
+from bench.node import START_SECONDS, NoNode, stop_process
+from bench.ports import free_port
 from bench.processes import NodeProcesses
 from openehc.crypto.keyfile import KeyPurpose, open_key_file
 from openehc.crypto.remote.connection import ProxyAddress

@@ -1,4 +1,4 @@
-"""What every test run has: the modules of tests/support that hold fixtures.
+"""What every test run has: the modules of tests/support that hold fixtures, and how properties run.
 
 A new one needs no entry here. A module without fixtures is left to those who import it.
 """
@@ -19,6 +19,7 @@ _SUPPORT = sorted(Path(__file__).with_name("support").glob("*.py"))
 pytest_plugins = [
     "pytester",
     "tests.support.conformance_plugin",
+    "tests.support.property_settings",
     *(
         f"tests.support.{path.stem}"
         for path in _SUPPORT

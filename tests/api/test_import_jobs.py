@@ -67,7 +67,7 @@ async def until_reading(desk: Desk, job: dict[str, Any]) -> None:
     async def reading() -> bool:
         return await state_of(desk, job) == "reading"
 
-    await until_told(reading, seconds=30)
+    await until_told(reading)
 
 
 async def test_imports_are_listed_the_newest_first_and_within_reach(desk: Desk) -> None:
@@ -99,7 +99,7 @@ async def test_a_row_with_a_wrong_cell_and_a_wrong_institution_is_told_both(desk
     async def ended() -> bool:
         return await state_of(desk, job) == "done"
 
-    await until_told(ended, seconds=60)
+    await until_told(ended)
     returned = await desk.province.get(f"{AT}/{job['id']}/failed")
 
     book = openpyxl.load_workbook(io.BytesIO(returned.content))
@@ -184,7 +184,7 @@ async def test_a_long_import_is_not_taken_for_interrupted(desk: Desk, imports: I
             rows = await desk.node.rows("select changed_at from import_jobs")
             return bool(rows[0]["changed_at"] >= since - timedelta(milliseconds=1))
 
-        await until_told(heard_of, seconds=30)
+        await until_told(heard_of)
 
     assert await state_of(desk, job) == "reading"
     await imports.stop()

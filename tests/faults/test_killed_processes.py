@@ -18,7 +18,7 @@ from tests.support.waiting import until
 
 CLIENTS = 6
 HEALED_AFTER = 30
-PATIENCE = 40.0
+PATIENCE = 180.0
 
 
 @dataclass(slots=True)

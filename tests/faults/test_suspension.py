@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import perf_counter
+from functools import partial
 from typing import Final
 
 import httpx
@@ -21,16 +21,12 @@ from tests.support.client import VERIFY, GatewayClient
 from tests.support.messages import verification
 from tests.support.node import Processes
 from tests.support.operators import desk_over
+from tests.support.timing import delay_until, mostly
+from tests.support.waiting import until_told
 
 BY: Final = Actor(ActorKind.USER, "province", "127.0.0.1")
 CONNECTIONS: Final = 8
 """So many connections of which each may reach another worker."""
-
-LONGEST: Final = 5.0
-"""So many seconds are waited at most."""
-
-TRIES: Final = 3
-"""The quickest counts: a machine that does much else tells nothing of a suspension."""
 
 
 @pytest.fixture
@@ -76,14 +72,10 @@ async def act(desk: AccessDesk, record: Record, what: Act) -> Record:
     return done
 
 
-async def seconds_until(clients: list[GatewayClient], code: str) -> float:
-    """How long it takes until every connection gets this code."""
-    began = perf_counter()
-    while perf_counter() - began < LONGEST:
-        replies = await asyncio.gather(*[one.call(VERIFY, verification("x")) for one in clients])
-        if {reply.code for reply in replies} == {code}:
-            return perf_counter() - began
-    return LONGEST
+async def all_get(clients: list[GatewayClient], code: str) -> bool:
+    """Whether every connection gets this code."""
+    replies = await asyncio.gather(*[one.call(VERIFY, verification("x")) for one in clients])
+    return {reply.code for reply in replies} == {code}
 
 
 @pytest.mark.requirement("G1-7.2-4", "G2-B-5.1-15", "G2-B-5.1-26", "G1-6.4-7")
@@ -97,21 +89,16 @@ async def test_a_suspension_is_followed_by_both_workers_within_a_second(
     demo: Processes, desk: AccessDesk, clients: list[GatewayClient], kind: Kind, name: str,
     code: str,
 ) -> None:  # fmt: skip
-    stopping, returning = [], []
-
-    for _ in range(TRIES):
+    async def there_and_back() -> float:
         record = await entry(desk, kind, demo.profile[name])
         stopped = await act(desk, record, Act.SUSPEND)
         try:
-            stopping.append(await seconds_until(clients, code))
+            stopping = await delay_until(partial(all_get, clients, code))
         finally:
             await act(desk, stopped, Act.RESUME)
-        returning.append(await seconds_until(clients, "2002"))
-        if max(stopping[-1], returning[-1]) < 1:
-            break
+        return max(stopping, await delay_until(partial(all_get, clients, "2002")))
 
-    assert min(stopping) < 1
-    assert min(returning) < 1
+    assert max(await mostly(there_and_back, within=1)) < 1
 
 
 @pytest.mark.requirement("G2-B-5.1-15")
@@ -119,15 +106,14 @@ async def test_the_end_of_an_institution_reaches_both_workers_and_its_return_rev
     own_demo: Processes,
 ) -> None:
     async with desk_over(own_demo.data, own_demo.dsn) as desk, clients_of(own_demo) as clients:
-        before = await seconds_until(clients, "2002")
+        await until_told(partial(all_get, clients, "2002"))
         record = await entry(desk, INSTITUTIONS, own_demo.profile["org_code"])
 
         ended = await act(desk, record, Act.EXIT)
-        reached = await seconds_until(clients, "1008")
+        await until_told(partial(all_get, clients, "1008"))
         applied = await act(desk, ended, Act.REAPPLY)
         approved = await desk.decide.approve(command(applied, Act.APPROVE))
         after = [(await one.call(VERIFY, verification("x"))).code for one in clients]
 
-    assert max(before, reached) < LONGEST
     assert isinstance(approved, Approved)
     assert set(after) == {"1008"}

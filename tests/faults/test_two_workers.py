@@ -31,7 +31,7 @@ async def pair(demo: Processes) -> AsyncIterator[tuple[GatewayClient, GatewayCli
     """Two clients, each on one connection, each connected to another worker."""
     async with AsyncExitStack() as opened:
         found: dict[int, GatewayClient] = {}
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(180):
             while len(found) < 2:
                 http = await opened.enter_async_context(
                     demo.http(limits=httpx.Limits(max_connections=1))

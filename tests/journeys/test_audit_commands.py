@@ -24,7 +24,7 @@ commit
 def _ehc(demo: Processes, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "openehc", "audit", *words, "--data", str(demo.data)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment(), timeout=60
+        command, capture_output=True, text=True, check=False, env=environment(), timeout=300
     )
 
 

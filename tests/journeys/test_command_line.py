@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.ports import free_port
 from openehc.envelope.client_side import Credentials
 from openehc.kernel.clock import SystemClock
 from tests.support.client import REGISTER, REGQUERY, GatewayClient
 from tests.support.folders import new_folder
 from tests.support.messages import Person, registration
-from tests.support.node import Processes, environment, free_port
+from tests.support.node import Processes, environment
 from tests.support.source_tree import ROOT
 
 
@@ -24,7 +25,7 @@ def _ehc(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "openehc", *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment(), cwd=ROOT,
-        timeout=60,
+        timeout=300,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.wiring.crypto_backend import CALLER_KEY, open_module, parse_backend
@@ -17,7 +18,7 @@ from tests.support.crypto_machine import CryptoMachine
 from tests.support.folders import new_folder
 from tests.support.front_proxy import front_proxy
 from tests.support.messages import Person, registration, verification
-from tests.support.node import Processes, StartNode, environment, free_port
+from tests.support.node import Processes, StartNode, environment
 from tests.support.sdf_double import sdf_double
 
 CALLER = Sm2PrivateKey.generate()

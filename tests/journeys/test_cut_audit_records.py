@@ -23,7 +23,7 @@ CUT = "delete from {table} where stream = $1 and seq = $2"
 def _verify(demo: Processes, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "openehc", "audit", "verify", "--data", str(demo.data), *words]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment(), timeout=120
+        command, capture_output=True, text=True, check=False, env=environment(), timeout=300
     )
 
 
@@ -55,7 +55,7 @@ async def _killed_workers_replaced(demo: Processes) -> None:
             except httpx.TransportError:
                 return False
 
-    await until_told(ready, seconds=90)
+    await until_told(ready, seconds=180)
 
 
 async def _cut(demo: Processes) -> list[str]:

@@ -41,4 +41,4 @@ def test_the_demo_says_where_to_sign_in(demo: Processes) -> None:
     told = demo.output.read_text("utf-8")
 
     assert f"http://127.0.0.1:{demo.port}/api/docs" in told
-    assert httpx.get(f"http://127.0.0.1:{demo.port}/api/docs").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{demo.port}/api/docs", timeout=60).status_code == 200

@@ -58,7 +58,7 @@ class Typed:
         profile = str(self.demo.data / "demo.json")
         done = subprocess.run(
             [sys.executable, "-m", "openehc", "call", *words[:-1], profile],
-            capture_output=True, text=True, check=False, env=environment(), timeout=120,
+            capture_output=True, text=True, check=False, env=environment(), timeout=300,
         )  # fmt: skip
         assert done.stdout, done.stderr
         reply: dict[str, Any] = json.loads(done.stdout)

@@ -13,9 +13,10 @@ import httpx
 import pyotp
 import pytest
 
+from bench.ports import free_port
 from openehc.console.api.guards import CSRF_HEADER, SECURE_COOKIE
 from tests.support.folders import new_folder
-from tests.support.node import Processes, environment, free_port
+from tests.support.node import Processes, environment
 from tests.support.source_tree import ROOT
 
 
@@ -23,7 +24,7 @@ def _ehc(*arguments: str) -> str:
     command = [sys.executable, "-m", "openehc", *arguments]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment(), cwd=ROOT,
-        timeout=120,
+        timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -80,7 +81,9 @@ def test_three_administrators_set_a_node_up_and_one_is_helped_out(folder: Path) 
     node = Processes(data, free_port(), ("serve",))
     node.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{node.port}", trust_env=False) as http:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{node.port}", trust_env=False, timeout=60
+        ) as http:
             _set_up(http, first)
             _help_out(http, data)
     finally:

@@ -71,7 +71,7 @@ class Load:
 async def load(own_demo: Processes) -> AsyncIterator[Load]:
     load = Load(own_demo)
     load.tasks = [asyncio.create_task(load.run()) for _ in range(3)]
-    await until(lambda: len(load.people) >= 15, seconds=60)
+    await until(lambda: len(load.people) >= 15, seconds=180)
     yield load
     await load.end()
 
@@ -86,7 +86,7 @@ def _rotate(demo: Processes, kind: str, log: Path, *more: str) -> "subprocess.Po
 
 
 async def _ended(process: "subprocess.Popen[bytes]") -> int:
-    await until(lambda: process.poll() is not None, seconds=120)
+    await until(lambda: process.poll() is not None, seconds=180)
     return process.wait()
 
 
@@ -97,14 +97,14 @@ async def test_a_rotation_killed_under_load_goes_on_and_nobody_is_lost(
 ) -> None:
     demo, log = load.demo, tmp_path / "log"
     first = _rotate(demo, kind, log, "--rows", "1", "--pause", "0.2")
-    await until(lambda: log.read_text().count("rewrite ") >= 3, seconds=60)
+    await until(lambda: log.read_text().count("rewrite ") >= 3, seconds=180)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
 
     assert await _ended(_rotate(demo, kind, log)) == 0, log.read_text()
 
     more = len(load.people) + 5
-    await until(lambda: len(load.people) >= more, seconds=60)
+    await until(lambda: len(load.people) >= more, seconds=180)
     await load.end()
     assert "going on with a rotation that was cut short" in log.read_text()
     assert load.failures == [], demo.output.read_text("utf-8")
@@ -117,7 +117,7 @@ def test_a_replaced_key_is_retired_only_when_that_is_confirmed(
     own_demo: Processes, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    assert _rotate(own_demo, "sealing", log).wait(120) == 0, log.read_text()
+    assert _rotate(own_demo, "sealing", log).wait(300) == 0, log.read_text()
 
     held = [
         _held_after(own_demo, *options, typed=typed)

@@ -13,12 +13,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Final
 
 import httpx
 import pytest
 
+from bench.ports import free_port
 from openehc.access.bind_certificates import Bound
 from openehc.access.kinds import APPLICATIONS
 from openehc.access.record import ActCommand, Record, Search
@@ -31,9 +31,10 @@ from tests.journeys.test_tls import TlsProcesses, handshake, old_client
 from tests.support.client import GATEWAY, VERIFY, GatewayClient
 from tests.support.folders import new_folder
 from tests.support.messages import verification
-from tests.support.node import environment, free_port
+from tests.support.node import environment
 from tests.support.operators import desk_over
 from tests.support.source_tree import ROOT
+from tests.support.timing import delay_until, mostly
 from tests.support.tls_authority import DAY, SERVER, Party, TlsAuthority, self_signed
 from tests.support.waiting import until_told
 
@@ -42,9 +43,6 @@ LET_IN, REFUSED = "2002", "1010"
 
 LONG_WAY: Final = f"{GATEWAY}?way=long"
 """A query takes a request to the door through ASGI (gateway/direct_http.py)."""
-
-TRIES: Final = 3
-"""The quickest counts: a machine that does much else tells nothing of a change."""
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +65,7 @@ class Asking(TlsProcesses):
             context.load_cert_chain(shown.pem, shown.key)
         limits = httpx.Limits(max_connections=1)
         async with httpx.AsyncClient(
-            base_url=f"https://127.0.0.1:{self.port}", timeout=20, trust_env=False,
+            base_url=f"https://127.0.0.1:{self.port}", timeout=60, trust_env=False,
             verify=context, limits=limits,
         ) as http:  # fmt: skip
             yield self.client(http)
@@ -134,18 +132,19 @@ class Operator:
 
 @pytest.fixture
 async def operator(offering: Asking) -> AsyncIterator[Operator]:
-    """The use cases over the node's database; afterwards nothing is bound."""
+    """The use cases over the node's database; afterwards both workers know of none bound."""
     async with desk_over(offering.data, offering.dsn) as desk:
         operator = Operator(desk, offering.profile["ehcappid"])
         yield operator
         await operator.bind()
+        await settles(offering, LET_IN)
 
 
 async def settles(node: Asking, code: str, shown: Party | None = None) -> None:
-    """Eight new connections in a row got this answer: both workers give it."""
+    """Twenty new connections in a row got this answer: both workers give it."""
 
     async def seen() -> bool:
-        return {await node.answer_to(shown) for _ in range(8)} == {code}
+        return {await node.answer_to(shown) for _ in range(20)} == {code}
 
     await until_told(seen)
 
@@ -199,7 +198,6 @@ async def test_a_certificate_taken_away_is_refused_within_a_second_on_standing_c
     offering: Asking, operator: Operator
 ) -> None:
     own, other = (offering.authority.party(name) for name in ("mine", "next"))
-    taken: list[float] = []
     async with AsyncExitStack() as opened:
         standing = [await opened.enter_async_context(offering.as_party(own)) for _ in range(8)]
 
@@ -207,19 +205,16 @@ async def test_a_certificate_taken_away_is_refused_within_a_second_on_standing_c
             calls = [one.call(VERIFY, verification("x")) for one in standing]
             return {reply.code for reply in await asyncio.gather(*calls)} == {code}
 
-        for _ in range(TRIES):
+        async def taken_away() -> float:
             await operator.bind(own)
             await until_told(lambda: all_get(LET_IN))
             ports = [await _own_port(one) for one in standing]
             await operator.bind(other)
-            began = perf_counter()
-            await until_told(lambda: all_get(REFUSED))
-            taken.append(perf_counter() - began)
+            seconds = await delay_until(lambda: all_get(REFUSED))
             assert [await _own_port(one) for one in standing] == ports  # nobody connected anew
-            if taken[-1] < 1:
-                break
+            return seconds
 
-    assert min(taken) < 1
+        assert max(await mostly(taken_away, within=1)) < 1
 
 
 async def test_a_list_that_names_a_certificate_ends_it_and_its_connection_after_sighup(
@@ -258,8 +253,7 @@ async def test_the_command_line_shows_a_certificate_whose_key_has_a_password(
     password.write_text("an invented password\n", "utf-8")
     shown = ("--cert", str(party.pem), "--key", str(party.key))
     with_file = ("--key-password-file", str(password))
-    async with offering.as_party(None) as client:
-        await until_told(lambda: _refused(client))
+    await settles(offering, REFUSED)
 
     done, without = _call(offering, *shown, *with_file), _call(offering)
 
@@ -282,7 +276,7 @@ async def test_the_bench_shows_a_certificate(offering: Asking, operator: Operato
 
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, check=False, env=environment(),
-        timeout=120, cwd=ROOT,
+        timeout=300, cwd=ROOT,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -294,7 +288,7 @@ async def test_the_bench_shows_a_certificate(offering: Asking, operator: Operato
 async def _renewed(node: Asking) -> None:
     """SIGHUP until every worker is a new one: on a busy machine one may not be ready in time."""
     old = {worker.pid for worker in node.workers()}
-    deadline, given_up = time.monotonic() + 150, -1
+    deadline, given_up = time.monotonic() + 400, -1
     while old & {worker.pid for worker in node.workers()}:
         output = node.output.read_text("utf-8")
         assert time.monotonic() < deadline, output
@@ -304,17 +298,13 @@ async def _renewed(node: Asking) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _refused(client: GatewayClient) -> bool:
-    return (await client.call(VERIFY, verification("x"))).code == REFUSED
-
-
 def _call(node: Asking, *more: str) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable, "-m", "openehc", "call", VERIFY, json.dumps(verification("x")),
         "--profile", str(node.data / "demo.json"), "--ca", str(node.authority.pem), *more,
     ]  # fmt: skip
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment(), timeout=60,
+        command, capture_output=True, text=True, check=False, env=environment(), timeout=300,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

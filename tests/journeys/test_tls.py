@@ -21,11 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from bench.ports import free_port
 from openehc.kernel.clock import SystemClock
 from tests.support.client import REGISTER, VERIFY, GatewayClient
 from tests.support.folders import new_folder
 from tests.support.messages import Person, registration, verification
-from tests.support.node import Processes, free_port
+from tests.support.node import Processes
 
 
 def make_certificate(folder: Path, *, password: bytes | None = None) -> tuple[Path, Path]:
@@ -69,12 +70,12 @@ class TlsProcesses(Processes):
 
     def http(self, **options: Any) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=f"https://127.0.0.1:{self.port}", timeout=20, trust_env=False,
+            base_url=f"https://127.0.0.1:{self.port}", timeout=60, trust_env=False,
             verify=self.trusting(), **options,
         )  # fmt: skip
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.output.read_text("utf-8")
             if self._profile_is_there():  # written by whoever found the node ready
@@ -84,7 +85,7 @@ class TlsProcesses(Processes):
 
     def shown(self) -> bytes:
         """The certificate that a fresh connection is shown."""
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         with self.trusting().wrap_socket(plain, server_hostname="127.0.0.1") as connection:
             return connection.getpeercert(binary_form=True) or b""
 
@@ -135,7 +136,7 @@ def _handshake_in_memory(client: ssl.SSLContext, server: ssl.SSLContext) -> str 
 
 
 def handshake(port: int, client: ssl.SSLContext) -> str | None:
-    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=60)
     with client.wrap_socket(plain) as connection:
         return connection.version()
 
@@ -173,7 +174,7 @@ async def test_a_renewed_certificate_is_shown_after_sighup_by_every_worker(
     make_certificate(tls_demo.data.parent)
 
     tls_demo.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while workers & {worker.pid for worker in tls_demo.workers()}:
         assert time.monotonic() < deadline, tls_demo.output.read_text("utf-8")
         with suppress(ssl.SSLCertVerificationError):  # an old worker: its certificate is not ours

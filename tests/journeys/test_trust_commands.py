@@ -42,7 +42,7 @@ def _ehc(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "openehc", "trust", *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment(), cwd=ROOT,
-        timeout=60,
+        timeout=300,
     )  # fmt: skip
 
 

@@ -124,9 +124,9 @@ async def test_every_change_of_a_register_is_told(
     listener = Listener(database_dsn, [CHANNEL], heard, nothing)
     listener.start()
     try:
-        await asyncio.wait_for(listener.listening.wait(), 5)
+        await asyncio.wait_for(listener.listening.wait(), 60)
         await stores.database.execute(change)
-        await asyncio.wait_for(told.wait(), 5)
+        await asyncio.wait_for(told.wait(), 60)
     finally:
         await listener.stop()
 

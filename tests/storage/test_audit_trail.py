@@ -16,6 +16,7 @@ from openehc.audit.trail import AuditTrail
 from openehc.storage.errors import OutcomeUnknown, StatementRefused
 from openehc.storage.pool import Database
 from tests.support.counted_entropy import CountedEntropy
+from tests.support.holding import until_blocked
 
 EVENT: Final = AuditEvent(
     category=Category.ADMINISTRATION, action="institution.approve",
@@ -87,7 +88,7 @@ async def test_a_chain_whose_last_commit_is_in_doubt_is_never_continued(
     async with database.transaction() as blocker:
         await blocker.execute("lock table audit_records")
         waiting = asyncio.create_task(trail.record(EVENT))
-        await asyncio.sleep(0.2)
+        await until_blocked(blocker)
         await blocker.execute(CUT_OTHERS)
         with pytest.raises(OutcomeUnknown):
             await waiting

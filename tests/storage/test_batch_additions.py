@@ -11,6 +11,8 @@ from openehc.storage.batching import GroupCommit
 from openehc.storage.errors import NeverSent, OutcomeUnknown, StatementRefused
 from openehc.storage.pool import Database
 from openehc.storage.rows import Row
+from tests.support.holding import STOP, held
+from tests.support.waiting import until_told
 
 ADD = """
 with added as (
@@ -19,7 +21,7 @@ with added as (
 )
 select r.ord from unnest($1::text[]) with ordinality as r(id, ord) join added using (id)
 """
-SLOW_ADD = ADD.replace("join added", "cross join (select pg_sleep(0.5)) as nap join added")
+SLOW_ADD = ADD.replace("join added", f"cross join {STOP} as stop join added")
 
 
 @dataclass
@@ -74,7 +76,10 @@ async def test_each_lane_has_an_addition_of_its_own(things: Database) -> None:
 
     writes = GroupCommit(things, SLOW_ADD, name="add", lanes=2, most=1, addition=addition)
 
-    await asyncio.gather(writes.run(("a",)), writes.run(("b",)))
+    async with held(things) as hold:
+        asked = [asyncio.create_task(writes.run((name,))) for name in "ab"]
+        await hold.until_stopped(2)
+    await asyncio.gather(*asked)
 
     assert [numbers.told for numbers in made] == [["sent 1", "committed 1"]] * 2
     await writes.close()
@@ -99,13 +104,11 @@ async def test_rows_that_are_sent_again_without_a_guilty_one_are_asked_for_again
 async def test_a_lost_connection_leaves_the_lane_in_doubt(things: Database) -> None:
     numbers = Numbers()
     writes = GroupCommit(things, SLOW_ADD, name="add", lanes=1, addition=lambda: numbers)
-    asked = asyncio.create_task(writes.run(("a",)))
-    await asyncio.sleep(0.2)
+    async with held(things) as hold:
+        asked = asyncio.create_task(writes.run(("a",)))
+        await hold.until_stopped()
 
-    await things.fetch(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
+        await hold.cut_others()
 
     with pytest.raises(OutcomeUnknown):
         await asked
@@ -145,11 +148,11 @@ async def test_closing_the_database_closes_lanes_that_nobody_closed(things: Data
     await other.close()
 
     left = "select count(*) from pg_stat_activity where application_name = 'forgetful'"
-    for _ in range(50):
-        if await things.fetchval(left) == 0:
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("a connection is left")
+
+    async def none_is_left() -> bool:
+        return bool(await things.fetchval(left) == 0)
+
+    await until_told(none_is_left)
 
 
 def _dsn_of(database: Database) -> str:

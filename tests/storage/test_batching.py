@@ -18,6 +18,9 @@ from openehc.storage.errors import (
     UniqueViolation,
 )
 from openehc.storage.pool import Database
+from tests.support.holding import STOP, held
+from tests.support.timing import clocked, quickest
+from tests.support.waiting import until
 
 READ = """
 select r.ord, t.body
@@ -35,9 +38,12 @@ select r.ord, a.body
 from unnest($1::text[], $2::text[]) with ordinality as r(id, body, ord)
 join added a on a.id = r.id
 """
-SLOW_ADD = ADD.replace("join added a", "cross join (select pg_sleep(0.5)) as nap join added a")
-SLOW_READ = READ.replace("join things", "cross join (select pg_sleep(0.5)) as nap join things")
-STATEMENTS = "select calls from counted"
+SLOW_ADD = ADD.replace("join added a", f"cross join {STOP} as stop join added a")
+SLOW_READ = READ.replace("join things", f"cross join {STOP} as stop join things")
+COUNT_AND_STOP = """
+with c as (insert into counted (size) values (cardinality($1::text[]))), stop as (STOP)
+select r.ord from stop, unnest($1::text[]) with ordinality as r(id, ord)
+""".replace("(STOP)", STOP)
 
 
 @pytest.fixture
@@ -105,16 +111,17 @@ async def test_a_row_that_waits_travels_as_soon_as_a_lane_is_free(things: Databa
     await things.execute("create table counted (n serial, size int)")
     counting = BatchedRead(
         things,
-        "with c as (insert into counted (size) values (cardinality($1::text[]))), "
-        "nap as (select pg_sleep(0.1)) "
-        "select r.ord from nap, unnest($1::text[]) with ordinality as r(id, ord)",
+        COUNT_AND_STOP,
         name="count",
         lanes=1,
     )
-    first = asyncio.create_task(counting.run(("first",)))
-    await asyncio.sleep(0.05)
+    async with held(things) as hold:
+        first = asyncio.create_task(counting.run(("first",)))
+        await hold.until_stopped()
+        others = [asyncio.create_task(counting.run((str(n),))) for n in range(20)]
+        await asyncio.sleep(0)
 
-    await asyncio.gather(first, *(counting.run((str(n),)) for n in range(20)))
+    await asyncio.gather(first, *others)
 
     assert [row[0] for row in await things.fetch("select size from counted order by n")] == [1, 20]
     await counting.close()
@@ -187,20 +194,21 @@ async def test_a_statement_with_a_foolish_position_leaves_nobody_waiting(things:
     reads = BatchedRead(things, "select 99 as ord from unnest($1::text[])", name="bad", lanes=1)
 
     with pytest.raises(IndexError):
-        await asyncio.wait_for(reads.run(("a",)), 5)
+        await asyncio.wait_for(reads.run(("a",)), 60)
 
     await reads.close()
 
 
 async def test_a_waiter_that_gave_up_before_the_flush_sends_nothing(things: Database) -> None:
     writes = GroupCommit(things, SLOW_ADD, name="add", lanes=1)
-    first = asyncio.create_task(writes.run(("first", "body")))
-    await asyncio.sleep(0.1)
-    gone = asyncio.create_task(writes.run(("gone", "body")))
-    stays = asyncio.create_task(writes.run(("stays", "body")))
-    await asyncio.sleep(0.1)
+    async with held(things) as hold:
+        first = asyncio.create_task(writes.run(("first", "body")))
+        await hold.until_stopped()
+        gone = asyncio.create_task(writes.run(("gone", "body")))
+        stays = asyncio.create_task(writes.run(("stays", "body")))
+        await asyncio.sleep(0)
 
-    gone.cancel()
+        gone.cancel()
     await asyncio.gather(first, stays)
 
     rows = await things.fetch("select id from things order by id")
@@ -212,11 +220,12 @@ async def test_a_waiter_that_gives_up_during_the_flush_does_not_disturb_its_neig
     things: Database,
 ) -> None:
     writes = GroupCommit(things, SLOW_ADD, name="add", lanes=1)
-    gone = asyncio.create_task(writes.run(("gone", "body")))
-    stays = asyncio.create_task(writes.run(("stays", "body")))
-    await asyncio.sleep(0.2)
+    async with held(things) as hold:
+        gone = asyncio.create_task(writes.run(("gone", "body")))
+        stays = asyncio.create_task(writes.run(("stays", "body")))
+        await hold.until_stopped()
 
-    gone.cancel()
+        gone.cancel()
 
     answer = await stays
     assert answer is not None
@@ -225,16 +234,17 @@ async def test_a_waiter_that_gives_up_during_the_flush_does_not_disturb_its_neig
 
 async def test_more_than_may_wait_are_refused_at_once(things: Database) -> None:
     writes = GroupCommit(things, SLOW_ADD, name="add", lanes=1)
-    first = asyncio.create_task(writes.run(("first", "body")))
-    await asyncio.sleep(0.1)
-    crowd = [asyncio.create_task(writes.run((str(n), "x"))) for n in range(MOST_WAITING)]
-    await asyncio.sleep(0)
+    async with held(things) as hold:
+        first = asyncio.create_task(writes.run(("first", "body")))
+        await hold.until_stopped()
+        crowd = [asyncio.create_task(writes.run((str(n), "x"))) for n in range(MOST_WAITING)]
+        await asyncio.sleep(0)
 
-    with pytest.raises(QueueFull):
-        await writes.run(("one too many", "x"))
+        with pytest.raises(QueueFull):
+            await writes.run(("one too many", "x"))
 
-    for task in crowd:
-        task.cancel()
+        for task in crowd:
+            task.cancel()
     await asyncio.gather(first, *crowd, return_exceptions=True)
     await writes.close()
 
@@ -291,17 +301,19 @@ async def test_a_write_after_a_restart_does_not_stumble_over_the_old_connection(
     await writes.close()
 
 
+@pytest.mark.usefixtures("production_patience")
 async def test_a_silent_server_is_called_down_for_the_whole_batch_within_two_seconds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         dsn = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing"
         database = await Database.connect(dsn, size=1, name="test")
         reads = BatchedRead(database, READ, name="read", lanes=2)
 
-        outcomes = await asyncio.wait_for(
-            asyncio.gather(*(reads.run(("a",)) for _ in range(1000)), return_exceptions=True), 3
-        )
+        async def all_are_told() -> None:
+            asked = (reads.run(("a",)) for _ in range(1000))
+            outcomes = await asyncio.gather(*asked, return_exceptions=True)
+            assert all(isinstance(outcome, NeverSent) for outcome in outcomes)
 
-        assert all(isinstance(outcome, NeverSent) for outcome in outcomes)
+        assert await quickest(lambda: clocked(all_are_told), within=3) < 3
         await reads.close()
         await database.close()
 
@@ -309,10 +321,11 @@ async def test_a_silent_server_is_called_down_for_the_whole_batch_within_two_sec
 async def test_a_read_whose_connection_breaks_is_tried_once_more(things: Database) -> None:
     await things.execute("insert into things values ('a', 'first')")
     reads = BatchedRead(things, SLOW_READ, name="read", lanes=1)
-    asked = asyncio.create_task(reads.run(("a",)))
-    await asyncio.sleep(0.2)
+    async with held(things) as hold:
+        asked = asyncio.create_task(reads.run(("a",)))
+        await hold.until_stopped()
 
-    await _cut_connections(things)
+        await hold.cut_others()
 
     answer = await asked
     assert answer is not None
@@ -323,10 +336,11 @@ async def test_a_write_whose_connection_breaks_is_reported_and_not_sent_again(
     things: Database,
 ) -> None:
     writes = GroupCommit(things, SLOW_ADD, name="add", lanes=1)
-    asked = [asyncio.create_task(writes.run((name, "body"))) for name in "ab"]
-    await asyncio.sleep(0.2)
+    async with held(things) as hold:
+        asked = [asyncio.create_task(writes.run((name, "body"))) for name in "ab"]
+        await hold.until_stopped()
 
-    await _cut_connections(things)
+        await hold.cut_others()
 
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [isinstance(outcome, OutcomeUnknown) for outcome in outcomes] == [True, True]
@@ -348,11 +362,10 @@ async def test_no_answered_write_is_lost_when_the_server_is_killed(
             answered.append(name)
 
     workers = [asyncio.create_task(write_until_it_fails(worker)) for worker in range(32)]
-    await asyncio.sleep(0.5)
+    await until(lambda: len(answered) > 100)
     _kill_everything(private_postgres.pid)
     outcomes = await asyncio.gather(*workers, return_exceptions=True)
     assert all(isinstance(outcome, DatabaseDown) for outcome in outcomes)
-    assert len(answered) > 100
     private_postgres.start()
     await asyncio.sleep(0.3)
 
@@ -367,11 +380,4 @@ def _kill_everything(postmaster: int) -> None:
     family = [psutil.Process(postmaster), *psutil.Process(postmaster).children()]
     for process in family:
         process.kill()
-    psutil.wait_procs(family, timeout=10)  # a dying server would still count as running
-
-
-async def _cut_connections(things: Database) -> None:
-    await things.fetch(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
-    )
+    psutil.wait_procs(family, timeout=60)  # a dying server would still count as running

@@ -10,6 +10,7 @@ import pytest
 from openehc.storage.embedded import EmbeddedPostgres
 from openehc.storage.notify import Listener
 from openehc.storage.pool import Database
+from tests.support.waiting import until, until_told
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ async def _listening(dsn: str, owner: Owner) -> AsyncIterator[Listener]:
     listener = Listener(dsn, ["apps", "grants"], owner.hear, owner.reload)
     listener.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await listener.listening.wait()
         yield listener
     finally:
@@ -41,15 +42,11 @@ async def _listening(dsn: str, owner: Owner) -> AsyncIterator[Listener]:
 
 
 async def _until_heard(owner: Owner, payload: str) -> None:
-    async with asyncio.timeout(10):
-        while payload not in [text for _, text in owner.heard]:  # noqa: ASYNC110 (looks from outside)
-            await asyncio.sleep(0.01)
+    await until(lambda: payload in [text for _, text in owner.heard])
 
 
 async def _until_reloaded(owner: Owner, times: int) -> None:
-    async with asyncio.timeout(10):
-        while owner.reloads < times:  # noqa: ASYNC110 (looks from outside)
-            await asyncio.sleep(0.01)
+    await until(lambda: owner.reloads >= times)
 
 
 async def test_notices_arrive_in_order_with_their_channel(
@@ -94,9 +91,8 @@ async def test_while_the_server_is_away_it_is_not_listening(
     owner = Owner()
     async with _listening(private_postgres.dsn, owner) as listener:
         private_postgres.stop()
-        await asyncio.sleep(0.3)
 
-        assert not listener.listening.is_set()
+        await until(lambda: not listener.listening.is_set())
 
 
 async def test_a_notice_that_the_owner_could_not_take_leads_to_a_reload(
@@ -116,4 +112,8 @@ async def test_after_stop_its_connection_is_closed(database: Database, database_
         "select count(*) from pg_stat_activity "
         "where application_name = 'listener' and datname = current_database()"
     )
-    assert await database.fetchval(count) == 0
+
+    async def gone() -> bool:
+        return bool(await database.fetchval(count) == 0)
+
+    await until_told(gone)

@@ -233,7 +233,7 @@ async def test_a_rotation_that_was_cut_short_goes_on_where_it_was(keyed: Keyed, 
     await filled(worker, MANY)
     await worker.follow()
     begun = asyncio.create_task(keyed.rotation(rows=1, pause=0.02).rotate(kind))
-    await until(lambda: sum(line.startswith("rewrite") for line in keyed.lines) >= 3, seconds=20)
+    await until(lambda: sum(line.startswith("rewrite") for line in keyed.lines) >= 3)
     begun.cancel()
     with pytest.raises(asyncio.CancelledError):
         await begun
@@ -249,7 +249,7 @@ async def test_a_rotation_that_was_cut_short_goes_on_where_it_was(keyed: Keyed, 
 async def test_a_rotation_waits_for_a_worker_that_has_not_followed(keyed: Keyed) -> None:
     worker = await keyed.worker()
     rotating = asyncio.create_task(keyed.rotation().rotate(Kind.BLIND_INDEX))
-    await until(lambda: any("waiting for" in line for line in keyed.lines), seconds=20)
+    await until(lambda: any("waiting for" in line for line in keyed.lines))
     await asyncio.sleep(0.5)
     stage = await keyed.database.fetchval("select stage from key_state")
 
@@ -262,7 +262,7 @@ async def test_a_rotation_waits_for_a_worker_that_has_not_followed(keyed: Keyed)
 async def test_one_kind_is_rotated_after_the_other(keyed: Keyed) -> None:
     await keyed.worker()
     begun = asyncio.create_task(keyed.rotation().rotate(Kind.SEALING))
-    await until(lambda: any("waiting for" in line for line in keyed.lines), seconds=20)
+    await until(lambda: any("waiting for" in line for line in keyed.lines))
     begun.cancel()
     with pytest.raises(asyncio.CancelledError):
         await begun

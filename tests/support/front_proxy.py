@@ -18,7 +18,7 @@ from openehc.audit.model import AuditEvent
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.remote.calls import Call
 from openehc.crypto.remote.connection import ProxyAddress
-from openehc.crypto.remote.lane import Party
+from openehc.crypto.remote.lane import Party, Patience
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.gateway.proxy_door import ProxyDoor
 from openehc.kernel.clock import Clock, SystemClock
@@ -37,6 +37,8 @@ from openehc.wiring.tls import ContextFactory
 
 ALLOWED_AT: Final = datetime(2026, 3, 1, tzinfo=UTC)
 HERE: Final = ("127.0.0.0/8", "::1/128")
+PATIENT: Final = Patience(connect=60.0, answer=60.0)
+"""For callers in tests of something else than patience: the machine may be busy."""
 
 
 @dataclass(slots=True)

@@ -10,10 +10,8 @@ own_demo        the same, for one test, which may kill what it likes
 """
 
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +29,7 @@ import msgspec
 import psutil
 import pytest
 
+from bench.ports import free_port
 from openehc.crypto import keyfile
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.crypto.module.port import (
@@ -63,8 +62,8 @@ MORNING: Final = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 
 APP_SECRET: Final = "w7]Kd^1f-never-used-elsewhere-Q3"
 _PASSPHRASE: Final = "an invented passphrase"
-_START_SECONDS: Final = 120.0
-_STOP_SECONDS: Final = 60.0
+_START_SECONDS: Final = 240.0
+_STOP_SECONDS: Final = 120.0
 
 StartNode = Callable[..., Awaitable["RunningNode"]]
 
@@ -306,7 +305,7 @@ class Processes:
     def http(self, **options: Any) -> httpx.AsyncClient:
         """A fresh HTTP client: connections of its own, so that any worker may answer."""
         return httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{self.port}", timeout=20, trust_env=False, **options
+            base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False, **options
         )
 
 
@@ -321,18 +320,6 @@ def environment() -> dict[str, str]:
     """The environment in which our program is started from this checkout."""
     source = str(Path(__file__).resolve().parents[2] / "src")
     return {**os.environ, "PYTHONPATH": source, "PYTHONUNBUFFERED": "1"}
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on at the moment.
-
-    None of those that the system gives to outgoing connections: until a node has started,
-    one of these could take it.
-    """
-    while True:
-        port = 10_000 + secrets.randbelow(22_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def _demo() -> Iterator[Processes]:

@@ -48,7 +48,7 @@ _HASTY: Final = {
     "synchronous_commit": "off",
     "shared_buffers": "128MB",
     "autovacuum": "off",
-    "max_connections": "200",
+    "max_connections": "500",
     "max_wal_size": "128MB",
 }
 _SMALL: Final = {"shared_buffers": "32MB"}

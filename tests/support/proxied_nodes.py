@@ -19,12 +19,13 @@ from typing import Final
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.ports import free_port
 from openehc.cli.main import main
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.wiring.creating import create_node
 from openehc.wiring.demo import EHCIN
 from tests.support.folders import new_folder
-from tests.support.node import Processes, environment, free_port
+from tests.support.node import Processes, environment
 
 _PASSPHRASE: Final = "an invented passphrase"
 

@@ -58,7 +58,7 @@ async def wire() -> AsyncIterator[Wire]:
     async with (
         front_proxy(SoftCryptoModule(PUBLIC_TEST_KEYS), clock=clock) as proxy,
         httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{proxy.port}", trust_env=False, timeout=5
+            base_url=f"http://127.0.0.1:{proxy.port}", trust_env=False, timeout=60
         ) as http,
     ):
         yield Wire(proxy, http, clock, proxy.allow())

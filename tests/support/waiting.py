@@ -5,9 +5,23 @@ The patience is for machines that do much else: what comes at once is not waited
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from openehc.kernel.clock import china_day
 
 _PAUSE = 0.02
-_PATIENCE = 30.0
+_PATIENCE = 60.0
+
+
+async def well_before_midnight(*, seconds: float = 120.0) -> datetime:
+    """The present moment; waits for the new day in +08:00 where the old one ends within `seconds`.
+
+    For tests of a node on the clock of the machine, which would count days from another one.
+    """
+    now = datetime.now(UTC)
+    if china_day(now) != china_day(now + timedelta(seconds=seconds)):
+        await asyncio.sleep(seconds)
+    return datetime.now(UTC)
 
 
 async def until(seen: Callable[[], bool], *, seconds: float = _PATIENCE) -> None:

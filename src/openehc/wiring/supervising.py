@@ -5,10 +5,18 @@ and the others idle; with one socket each the kernel spreads them. The sockets b
 to the parent and listen from the beginning: while a worker starts, its connections wait and
 are not refused, and the first crowd does not all end with the worker that was up first.
 Where the system cannot share a port (Windows), all workers share one socket.
+
+A machine that does much else makes a worker slow, not broken: one is replaced that ended, or
+that gave no sign of life for longer than a busy machine explains. Nothing here waits for a
+worker without looking whether the node is to end.
 """
 
 import logging
+import math
+import pickle
+import signal
 import socket
+from time import monotonic
 from typing import Final
 
 from uvicorn import Config
@@ -16,7 +24,16 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-READY_SECONDS: Final = 30.0
+READY_SECONDS: Final = 120.0
+"""What a worker may take until it serves, its silence while it loads the program included."""
+
+SILENT_SECONDS: Final = 30.0
+"""How long a worker that has served may leave the supervisor's question unanswered."""
+
+_LOOK_SECONDS: Final = 0.1
+_TO_END: Final = frozenset(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
 _log: Final = logging.getLogger("openehc.node")
 _CAN_SHARE: Final = hasattr(socket, "SO_REUSEPORT")
 
@@ -42,20 +59,50 @@ def _listening(config: Config, family: socket.AddressFamily) -> socket.socket:
 
 
 class Worker(Process):
-    """uvicorn's worker process, whose server is there before anybody asks whether it is ready.
+    """uvicorn's worker process, which is asked for a sign of life without waiting for it.
 
-    The main thread and the one that answers the supervisor would each make a server at
-    their first look; when the wrong one stayed, the worker was never found ready.
+    Its server is there before anybody asks whether it is ready: the main thread and the one
+    that answers the supervisor would each make a server at their first look; when the wrong
+    one stayed, the worker was never found ready.
     """
+
+    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self.serves = False
+        self._asked_at: float | None = None
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """What runs in the new process."""
         _ = self.server
         super().target(sockets)
 
+    def lives(self, *, now: float) -> bool:
+        """Whether it runs and is not silent for too long; asks again what it has answered.
+
+        Sets `serves` once it has answered that it takes requests. `now` is in seconds, of a
+        clock that only goes forward.
+        """
+        patience = SILENT_SECONDS if self.serves else READY_SECONDS
+        return self.process.is_alive() and self._silent_for(now) <= patience
+
+    def _silent_for(self, now: float) -> float:
+        """Seconds since the question that it has not answered; infinite when it hung up."""
+        try:
+            while self.parent_conn.poll():
+                self.serves = bool(self.parent_conn.recv()) or self.serves
+                self._asked_at = None
+            if self._asked_at is None:
+                self.parent_conn.send(b"ping")
+                self._asked_at = now
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return math.inf
+        return now - self._asked_at
+
 
 class SocketEach(Multiprocess):
     """uvicorn's supervisor with the n-th socket for the n-th worker."""
+
+    processes: list[Worker]  # type: ignore[assignment]
 
     def init_processes(self) -> None:
         """Start the workers."""
@@ -67,7 +114,7 @@ class SocketEach(Multiprocess):
         for slot, process in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
-            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+            if process.lives(now=monotonic()):
                 continue
             process.kill()
             process.join()
@@ -80,20 +127,38 @@ class SocketEach(Multiprocess):
         """On SIGHUP: a new worker for each slot, which serves before the old one ends.
 
         Both listen on the slot's socket meanwhile. One that does not get ready in time
-        goes, and the old workers stay.
+        goes, and the old workers stay. When the node is told to end meanwhile, it ends.
         """
         for slot, old in enumerate(self.processes):
+            if self._is_to_end():
+                return
             new = self._started(slot)
-            if not new.wait_until_ready(READY_SECONDS, self.should_exit):
+            if not self._gets_ready(new):
                 new.kill()
                 new.join()
-                _log.error("a new worker did not get ready; the old workers stay")
+                if not self._is_to_end():
+                    _log.error("a new worker did not get ready; the old workers stay")
                 return
             old.terminate()
             old.join()
             self.processes[slot] = new
 
-    def _started(self, slot: int) -> Process:
+    def _gets_ready(self, new: Worker) -> bool:
+        """Wait until it serves; not when it ends, when time is up or the node is to end."""
+        deadline = monotonic() + READY_SECONDS
+        while monotonic() <= deadline and new.lives(now=monotonic()):
+            if self._is_to_end():
+                return False
+            if new.serves:
+                return True
+            self.should_exit.wait(_LOOK_SECONDS)
+        return False
+
+    def _is_to_end(self) -> bool:
+        """Whether a signal to end has come, be it only in the queue that is looked at later."""
+        return self.should_exit.is_set() or not _TO_END.isdisjoint(self.signal_queue)
+
+    def _started(self, slot: int) -> Worker:
         process = Worker(self.config, [self.sockets[slot % len(self.sockets)]])
         process.start()
         return process

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final
 
-from openehc.access.imports.import_desk import KEPT
+from openehc.access.imports.model import KEPT
 from openehc.crypto.keyfile import KeyPurpose
 from openehc.kernel.clock import SystemClock
 from openehc.storage.clearing import Clearing, keep_clearing

@@ -25,7 +25,7 @@ def bench(*options: str, temporary: str | None = None) -> "subprocess.CompletedP
         env["TMPDIR"] = temporary
     return subprocess.run(
         [sys.executable, "-m", "bench", *options], env=env,
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
 

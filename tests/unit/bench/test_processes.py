@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from bench.processes import CpuSeconds, NodeProcesses
 
 BURN = "import time; [None for _ in iter(lambda: time.process_time() < 0.3, False)]"
@@ -62,7 +60,9 @@ def test_the_time_of_postgres_is_not_the_servers(tmp_path: Path) -> None:
         cpu = NodeProcesses(process.pid).cpu()
 
         process.stdin.close()
-    assert cpu.postgres == pytest.approx(0.3, abs=0.2)
+    assert cpu.postgres
+    assert cpu.postgres >= 0.25
+    assert cpu.server < cpu.postgres  # both started a Python; only one burnt time
 
 
 def test_what_was_used_since_an_earlier_moment_is_the_difference() -> None:

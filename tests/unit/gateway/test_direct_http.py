@@ -93,7 +93,8 @@ async def running() -> AsyncIterator[Running]:
     application = Application(door)
     config = uvicorn.Config(
         application, http=DirectProtocol, ws="none", lifespan="off", access_log=False,
-        log_config=None, server_header=False, date_header=False, proxy_headers=False,
+        log_config=None, server_header=False, date_header=False,
+        proxy_headers=False, timeout_keep_alive=600,
     )  # fmt: skip
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as bound:

@@ -136,7 +136,7 @@ async def test_a_connection_does_not_outlive_its_certificate(
     ends, stays = (served.authority.party(f"{days}", ends=days * DAY) for days in (1, 3))
     lines = [await served.open(party) for party in (ends, stays)]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await lines[0][0].read() == b""
 
     lines[1][1].write(HEAD % (b"", b""))
@@ -171,7 +171,7 @@ async def test_a_stopping_worker_does_not_wait_for_an_idle_client(served: Served
 
         served.server.should_exit = True
 
-        async with asyncio.timeout(20):  # a loop by itself waits for 30
+        async with asyncio.timeout(28):  # a loop by itself waits for 30
             await asyncio.shield(served.serving)
 
 

@@ -1,10 +1,13 @@
 """The vault: how many passwords are worked on at once."""
 
 import asyncio
+import threading
 
 import pytest
 
+from openehc.people import passwords
 from openehc.people.passwords import PasswordVault, TooManySignIns
+from tests.support.waiting import until
 
 
 async def test_a_password_is_known_again_and_nobodys_never() -> None:
@@ -34,15 +37,31 @@ async def test_a_hash_is_slow_and_hungry_enough() -> None:
     assert kept.startswith("$argon2id$v=19$m=32768,t=3,p=1$")
 
 
-async def test_the_loop_goes_on_while_a_password_is_hashed() -> None:
-    vault, turns = PasswordVault(), 0
+class HeldHasher:
+    """Hashes when it is let, and keeps in which thread."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    def hash(self, password: str) -> str:
+        self.thread = threading.current_thread()
+        assert self.thread is threading.main_thread() or self.go.wait(60)
+        return password[::-1]
+
+
+async def test_the_loop_goes_on_while_a_password_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasher, vault = HeldHasher(), PasswordVault()
+    monkeypatch.setattr(passwords, "_HASHER", hasher)
     hashing = asyncio.create_task(vault.hashed("Invented-Pass-1"))
 
-    while not hashing.done():
-        turns += 1
-        await asyncio.sleep(0.001)
+    await until(lambda: hasher.thread is not None)
+    went_on = not hashing.done()
+    hasher.go.set()
+    await hashing
 
-    assert turns > 5
+    assert went_on
+    assert hasher.thread is not threading.main_thread()
 
 
 @pytest.mark.parametrize("kept", ["", "$argon2id$", "plain"])

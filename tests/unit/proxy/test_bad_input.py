@@ -28,7 +28,7 @@ from openehc.crypto.remote.session import SESSION_SIZE
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.clock import SetClock
 from openehc.proxy.sessions import LIFETIME_SECONDS
-from tests.support.front_proxy import ALLOWED_AT, KeptRecords, door_over
+from tests.support.front_proxy import ALLOWED_AT, PATIENT, KeptRecords, door_over
 from tests.support.proxy_wire import VALID, Wire
 
 
@@ -248,7 +248,7 @@ class TestModule:
     """The same, as a node meets it: every refusal is 2005 there."""
 
     async def test_goes_on_with_a_new_session_when_the_old_one_is_over(self, wire: Wire) -> None:
-        module = ProxyCryptoModule(wire.party, lanes=1, clock=wire.clock)
+        module = ProxyCryptoModule(wire.party, lanes=1, patience=PATIENT, clock=wire.clock)
         before = await module.open_valid(VALID)
         wire.clock.advance(seconds=LIFETIME_SECONDS + 1)
 
@@ -259,7 +259,7 @@ class TestModule:
 
     async def test_meets_an_impostor_who_does_not_hold_the_key(self, wire: Wire) -> None:
         deceived = replace(wire.party, proxy=Sm2PrivateKey.generate().public)
-        module = ProxyCryptoModule(deceived, lanes=1, clock=wire.clock)
+        module = ProxyCryptoModule(deceived, lanes=1, patience=PATIENT, clock=wire.clock)
 
         with pytest.raises(ProxyRefused):
             await module.open_valid(VALID)
@@ -268,7 +268,7 @@ class TestModule:
 
     async def test_with_a_skewed_clock_is_told_to_look_at_the_log(self, wire: Wire) -> None:
         skewed = SetClock(ALLOWED_AT + timedelta(minutes=5))
-        module = ProxyCryptoModule(wire.party, lanes=1, clock=skewed)
+        module = ProxyCryptoModule(wire.party, lanes=1, patience=PATIENT, clock=skewed)
 
         with pytest.raises(ProxyRefused, match="its log says why"):
             await module.open_valid(VALID)
@@ -276,7 +276,7 @@ class TestModule:
         await module.close()
 
     async def test_many_calls_at_once_share_messages(self, wire: Wire) -> None:
-        module = ProxyCryptoModule(wire.party, lanes=2, clock=wire.clock)
+        module = ProxyCryptoModule(wire.party, lanes=2, patience=PATIENT, clock=wire.clock)
         moments = [ALLOWED_AT + timedelta(seconds=i) for i in range(600)]
 
         valids = await asyncio.gather(*(module.make_valid(moment) for moment in moments))
@@ -290,7 +290,7 @@ class TestModule:
         self, wire: Wire, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
-        module = ProxyCryptoModule(wire.party, lanes=1, clock=wire.clock)
+        module = ProxyCryptoModule(wire.party, lanes=1, patience=PATIENT, clock=wire.clock)
 
         await module.make_mindex_id("99", "SECRETNUMBER", "某某")
         await module.close()

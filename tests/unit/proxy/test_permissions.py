@@ -18,7 +18,7 @@ from openehc.crypto.remote.module import NotPermitted, ProxyCryptoModule
 from openehc.crypto.sm2 import Sm2PrivateKey
 from openehc.kernel.refusal import CryptoModuleDown
 from openehc.proxy.model import Result
-from tests.support.front_proxy import ALLOWED_AT, FrontProxy, front_proxy
+from tests.support.front_proxy import ALLOWED_AT, PATIENT, FrontProxy, front_proxy
 
 MATRIX: Final = """
                     card  registers  shows  verifies  watches  unknown  revoked  elsewhere
@@ -96,7 +96,7 @@ async def test_a_caller_makes_the_calls_that_it_was_granted_and_no_other(
 ) -> None:
     async with front_proxy(SOFT) as proxy:
         proxy.allow("somebody else")  # so that this network is expected at all
-        module = ProxyCryptoModule(_party(proxy, caller), lanes=1)
+        module = ProxyCryptoModule(_party(proxy, caller), lanes=1, patience=PATIENT)
         try:
             outcome = await CALLS[call](module)
         except NotPermitted:
@@ -129,7 +129,7 @@ async def test_a_node_that_may_not_ask_for_health_still_sees_that_the_proxy_answ
 ) -> None:
     async with front_proxy(SOFT) as proxy:
         proxy.allow("somebody else")
-        module = ProxyCryptoModule(_party(proxy, caller), lanes=1)
+        module = ProxyCryptoModule(_party(proxy, caller), lanes=1, patience=PATIENT)
         health = await module.health()
         await module.close()
 

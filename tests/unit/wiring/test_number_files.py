@@ -43,6 +43,12 @@ async def server(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterat
         yield listening.sockets[0].getsockname()[1]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers in the end is waited for, however busy the machine."""
+    monkeypatch.setattr("openehc.wiring.number_files.SECONDS", 60)
+
+
 def near(port: int, tls: ssl.SSLContext | None = None) -> HttpsNumberFiles:
     """Asks this machine, which a node never does."""
     return HttpsNumberFiles(reachable=lambda _: True, tls=tls, port=port)

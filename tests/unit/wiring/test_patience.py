@@ -8,7 +8,7 @@ from openehc.kernel.refusal import DatabaseDown
 from openehc.wiring.patience import Loading, wait_until_loaded
 
 LOOK = 0.01
-STALLED = 0.1
+STALLED = 0.5
 
 
 class Load:
@@ -34,7 +34,7 @@ class Load:
 
     async def outcome(self) -> bool:
         loading = Loading(self.loaded, self.answers, self.rows)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await wait_until_loaded(loading, look_seconds=LOOK, stalled_seconds=STALLED)
 
 

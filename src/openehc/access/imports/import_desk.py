@@ -15,7 +15,7 @@ from uuid import UUID
 
 from openehc.access.imports.import_file import ImportFile
 from openehc.access.imports.importing import OF
-from openehc.access.imports.model import ImportCommand, Job, JobSearch
+from openehc.access.imports.model import KEPT, ImportCommand, Job, JobSearch
 from openehc.access.imports.store import ImportStore
 from openehc.audit.model import Actor, AuditEvent, Category
 from openehc.audit.trail import AuditTrail
@@ -31,7 +31,6 @@ SILENT: Final = timedelta(seconds=60)
 """A job of which nothing was heard so long has no worker any more."""
 
 INTERRUPTED: Final = ("导入中断，请重新上传同一文件", "interrupted; send the same file again")
-KEPT: Final = timedelta(days=30)
 ONE_BY_ONE: Final = Refusal(
     Reason.INPUT_WRONG,
     faults=(

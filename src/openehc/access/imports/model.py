@@ -4,12 +4,16 @@ Decides nothing and reads nothing.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from typing import Final
 from uuid import UUID
 
 from openehc.access.kinds import Kind
 from openehc.audit.model import Actor
+
+KEPT: Final = timedelta(days=30)
+"""How long after it was handed in an import is known."""
 
 
 @unique
