@@ -28,6 +28,7 @@ from openehc.wiring.demo_people import fill_people
 from openehc.wiring.first_administrators import FILE as ADMINISTRATORS_FILE
 from openehc.wiring.first_administrators import make_administrators, take_in
 from openehc.wiring.first_people import with_people
+from openehc.wiring.fitting_keys import keys_of_database
 from openehc.wiring.running import (
     database_of,
     enter_ehcin,
@@ -155,6 +156,7 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
         with orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             enter_ehcin(settings, dsn)
+            keys_of_database(settings, passphrase, dsn)
             if (data / ADMINISTRATORS_FILE).exists():
                 with_people(settings, passphrase, dsn, lambda first: take_in(first, data))
             with workers_database(settings, dsn) as workers_dsn:
@@ -196,6 +198,7 @@ def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noq
         with orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             enter_ehcin(settings, dsn)
+            keys_of_database(settings, passphrase, dsn)
             with_access_store(settings, passphrase, dsn, fill)
             with_people(
                 settings, passphrase, dsn,
