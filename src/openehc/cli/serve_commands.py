@@ -11,6 +11,7 @@ import click
 from openehc.access.numbers import WrongNumber
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyFileError, KeyPurpose
+from openehc.crypto.wiping import leave_no_core_files
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import PlatformError
 from openehc.wiring.client_certificates import ClientCertificates
@@ -255,6 +256,7 @@ def _command() -> str:
 
 
 def _passphrase(settings: Settings) -> str:
+    leave_no_core_files()  # nor does whatever is started from here, the database too
     if settings.passphrase_file:
         return _passphrase_in(settings.passphrase_file)
     return str(click.prompt("Passphrase of the key file", hide_input=True))

@@ -2,8 +2,9 @@
 
 The new bytes are written aside, made durable and opened again before they get the
 file's name; the old file keeps the name `<name>.previous` until the new one was read
-back from its place. Whoever is cut short leaves a whole file, the old or the new one.
-Two programs that change one file wait for each other. Decides nothing about keys.
+back from its place, and is then overwritten. Whoever is cut short leaves a whole file,
+the old or the new one. Two programs that change one file wait for each other. Decides
+nothing about keys.
 """
 
 import os
@@ -28,6 +29,7 @@ from openehc.crypto.keyfile import (
 from openehc.crypto.keyfile_format import FORMAT_VERSION, SALT_SIZE
 from openehc.crypto.node_keys import NodeKeys
 from openehc.crypto.sm4 import NONCE_SIZE
+from openehc.crypto.wiping import wipe
 from openehc.kernel.ids import Entropy
 
 PREVIOUS: Final = ".previous"
@@ -87,14 +89,14 @@ def _replace(
     write_durably(temporary, content)
     try:
         _require_equal(temporary, passphrase, keys)
-        previous.unlink(missing_ok=True)  # of a change that was cut short: `path` was opened above
+        wipe(previous, entropy=entropy)  # of a change that was cut short: `path` was opened above
         os.link(path, previous)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        wipe(temporary, entropy=entropy)
     sync_folder(path.parent)
     _require_equal(path, passphrase, keys)
-    previous.unlink()
+    wipe(previous, entropy=entropy)
     sync_folder(path.parent)
 
 

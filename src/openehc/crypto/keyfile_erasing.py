@@ -7,7 +7,6 @@ record says what was done, by whom and why; it proves nothing about such copies.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +16,10 @@ from typing import Any, Final
 from openehc.crypto.keyfile import KeyFileMissing, sync_folder, write_durably
 from openehc.crypto.keyfile_changing import PREVIOUS
 from openehc.crypto.sm3 import sm3_upper
+from openehc.crypto.wiping import RANDOM_PASSES, overwrite
 from openehc.kernel.ids import Entropy
 
 PROOF: Final = "keys.erased.json"
-RANDOM_PASSES: Final = 3
 METHOD: Final = f"overwritten in place: {RANDOM_PASSES} times at random, once with zeros; removed"
 
 
@@ -63,20 +62,11 @@ def erase_key_file(path: Path, erasure: Erasure, *, now: datetime, entropy: Entr
     proof = path.with_name(PROOF)
     _write(proof, {**told, "completed": "no"}, entropy=entropy)
     for place in places:
-        _overwrite(place, entropy=entropy)
+        overwrite(place, entropy=entropy)
         place.unlink()
     sync_folder(path.parent)
     _write(proof, {**told, "completed": "yes"}, entropy=entropy)
     return proof
-
-
-def _overwrite(path: Path, *, entropy: Entropy) -> None:
-    size = path.stat().st_size
-    with path.open("r+b", buffering=0) as file:
-        for content in (*(entropy.bytes(size) for _ in range(RANDOM_PASSES)), bytes(size)):
-            file.seek(0)
-            file.write(content)
-            os.fsync(file.fileno())
 
 
 def _write(proof: Path, told: dict[str, Any], *, entropy: Entropy) -> None:
