@@ -11,6 +11,7 @@ import click
 from openehc.access.numbers import WrongNumber
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyFileError, KeyPurpose
+from openehc.crypto.keyfile_use import serving
 from openehc.crypto.wiping import leave_no_core_files
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import PlatformError
@@ -154,7 +155,7 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
         given = {**overrides, "roles": tuple(roles.split(",")) if roles else None}
         settings = read_settings(data, **given)
         passphrase = _passphrase(settings)
-        with orderly_exit(), database_of(settings) as dsn:
+        with serving(settings.key_file), orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             enter_ehcin(settings, dsn)
             keys_of_database(settings, passphrase, dsn)
@@ -196,7 +197,7 @@ def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noq
         async def fill(store: AccessStore) -> None:
             await fill_registry(store, registry, guide_sample=guide_sample)
 
-        with orderly_exit(), database_of(settings) as dsn:
+        with serving(settings.key_file), orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             enter_ehcin(settings, dsn)
             keys_of_database(settings, passphrase, dsn)

@@ -8,6 +8,7 @@ nothing about keys.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,7 +90,8 @@ def _replace(
     write_durably(temporary, content)
     try:
         _require_equal(temporary, passphrase, keys)
-        wipe(previous, entropy=entropy)  # of a change that was cut short: `path` was opened above
+        for remains in remains_of(path, besides=temporary):  # `path` was opened above
+            wipe(remains, entropy=entropy)
         os.link(path, previous)
         temporary.replace(path)
     finally:
@@ -98,6 +100,16 @@ def _replace(
     _require_equal(path, passphrase, keys)
     wipe(previous, entropy=entropy)
     sync_folder(path.parent)
+
+
+def remains_of(path: Path, *, besides: Path | None = None) -> list[Path]:
+    """What changes that were cut short left beside the key file, keys in it, in no order."""
+    hidden = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}")
+    return [
+        place
+        for place in path.parent.iterdir()
+        if place != besides and (place.name == path.name + PREVIOUS or hidden.fullmatch(place.name))
+    ]
 
 
 def _require_equal(path: Path, passphrase: str, keys: NodeKeys) -> None:

@@ -7,7 +7,6 @@ value stops nobody. Changes nothing.
 """
 
 import asyncio
-import json
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Final
 
 from openehc.cards.store import CardStore
 from openehc.crypto.keyfile import KeyFileDamaged, KeyFileError, KeyFileMissing, open_key_file
-from openehc.crypto.keyfile_erasing import PROOF
+from openehc.crypto.keyfile_erasing import PROOF, read_record
 from openehc.crypto.node_keys import NodeKeys
 from openehc.crypto.sealing import BlindIndexer, ProfileSealer
 from openehc.crypto.sm4 import SealBroken
@@ -75,7 +74,7 @@ def opened_or_erased(path: Path, passphrase: str) -> NodeKeys:
     try:
         return open_key_file(path, passphrase)
     except (KeyFileMissing, KeyFileDamaged):
-        told = _erasure(path.with_name(PROOF))
+        told = _erasure(path)
         if told is None:
             raise
     raise KeysErased(told)
@@ -180,14 +179,13 @@ async def _require_index(
         )
 
 
-def _erasure(proof: Path) -> str | None:
-    """What the record of an erasure tells, for whoever wants to start the node; None without."""
-    try:
-        told = json.loads(proof.read_text("utf-8"))
-        whole, when, who = told["completed"] == "yes", told["begun_at"], told["who"]
-    except (OSError, ValueError, KeyError, TypeError):
+def _erasure(path: Path) -> str | None:
+    """What the record of an erasure tells whoever wants to start the node; None without one."""
+    told = read_record(path)
+    if told is None:
         return None
-    if whole:
+    when, who, proof = told["begun_at"], told["who"], path.with_name(PROOF)
+    if told["completed"] == "yes":
         return (
             f"the keys of this node were erased on {when} by {who} ({proof}): what they sealed"
             " cannot be read any more. Restore the key file from a backup if that was a mistake,"
