@@ -100,7 +100,8 @@ class TestMisbehaviour:
         error: type[CryptoModuleDown],
         reason: str,
     ) -> None:
-        module = await module_over(stack, machine, settings=IMPATIENT)
+        never = manner in (Manner.HELD, Manner.SILENT)
+        module = await module_over(stack, machine, settings=IMPATIENT if never else PATIENT)
         machine.manner = manner
 
         with pytest.raises(error, match=reason):

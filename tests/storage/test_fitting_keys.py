@@ -18,6 +18,7 @@ from openehc.kernel.ids import SystemEntropy
 from openehc.storage.pool import Database
 from openehc.wiring.creating import create_node
 from openehc.wiring.fitting_keys import KeysDoNotFit, require_fitting_keys
+from openehc.wiring.rotation import retire
 from openehc.wiring.rotation_worker import Kind
 from tests.support.crypto_modules import OTHER_KEYS
 from tests.support.key_rotation import PASSPHRASE, Keyed, filled
@@ -129,6 +130,16 @@ async def test_an_older_key_file_rotates_nothing_and_stays_as_it_was(
 
     assert keyed.key_file.path.read_bytes() == older
     assert await keyed.database.fetchval(ROWS) == rows
+
+
+async def test_an_older_key_file_retires_nothing(keyed: Keyed) -> None:
+    await rotated(keyed, Kind.SEALING)
+    older = keyed.key_file.path.read_bytes()
+
+    with pytest.raises(KeysDoNotFit, match="older than the database"):
+        await retire(keyed.database, keyed.key_file)
+
+    assert keyed.key_file.path.read_bytes() == older
 
 
 def made(folder: Path) -> Path:

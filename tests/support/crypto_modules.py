@@ -12,8 +12,9 @@ from openehc.crypto.module.machine import MachineCryptoModule
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.module.sdf import KeyByIndex, SdfCryptoModule, SdfSettings
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
+from openehc.crypto.remote.lane import Patience
 from openehc.crypto.remote.module import ProxyCryptoModule
-from tests.support.crypto_machine import CryptoMachine
+from tests.support.crypto_machine import PATIENT, CryptoMachine
 from tests.support.front_proxy import front_proxy
 from tests.support.sdf_double import sdf_double
 
@@ -27,7 +28,10 @@ async def soft_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
 
 @asynccontextmanager
 async def machine_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
-    async with CryptoMachine(keys) as machine, MachineCryptoModule([machine.address]) as module:
+    async with (
+        CryptoMachine(keys) as machine,
+        MachineCryptoModule([machine.address], settings=PATIENT) as module,
+    ):
         yield module
 
 
@@ -42,7 +46,7 @@ async def sdf_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
 @asynccontextmanager
 async def proxy_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
     async with front_proxy(SoftCryptoModule(keys)) as proxy:
-        module = ProxyCryptoModule(proxy.allow())
+        module = ProxyCryptoModule(proxy.allow(), patience=Patience(connect=60.0, answer=60.0))
         yield module
         await module.close()
 

@@ -318,10 +318,11 @@ async def planned_retirement(database: Database, keys: NodeKeys) -> Retirement:
 async def retire(database: Database, key_file: KeyFile) -> Retirement:
     """Drop the replaced keys from the key file; backups sealed under them open no more.
 
-    Raises RotationRefused, DatabaseDown, and what changing the key file raises.
+    Raises KeysDoNotFit, RotationRefused, DatabaseDown, and what changing the key file raises.
     """
     async with alone(database):
         keys = await key_file.opened()
+        await require_fitting_keys(database, keys, where=key_file.path)
         plan = await planned_retirement(database, keys)
         state = await key_state(database)
         used = versions_in_use(state, of_file=keys.sealing_current)
