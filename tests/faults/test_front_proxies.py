@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from openehc.crypto.module.hedging import HedgeRules
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, ModuleKeys, SoftCryptoModule
 from openehc.crypto.remote.calls import Call
-from openehc.crypto.remote.connection import ProxyAddress, ProxyUnreachable
+from openehc.crypto.remote.connection import ProxyUnreachable
 from openehc.crypto.remote.lane import Party, Patience
 from openehc.crypto.remote.module import ProxyCryptoModule
 from openehc.crypto.sm2 import Sm2PrivateKey
@@ -25,6 +24,8 @@ from tests.support.waiting import until
 
 MORNING = datetime(2026, 3, 1, tzinfo=UTC)
 SOFT = SoftCryptoModule(PUBLIC_TEST_KEYS)
+PATIENT = Patience(connect=60.0, answer=60.0, hedging=HedgeRules(seconds=60.0))
+"""Nothing fails or is overtaken because the computer has much else to do."""
 CALLER = Sm2PrivateKey.generate()
 
 
@@ -41,10 +42,8 @@ async def proxy_in(stack: AsyncExitStack, module: CryptoModule = SOFT) -> FrontP
     return proxy
 
 
-def caller_of(
-    stack: AsyncExitStack, *parties: Party, patience: Patience | None = None
-) -> ProxyCryptoModule:
-    module = ProxyCryptoModule(*parties, patience=patience)
+def caller_of(stack: AsyncExitStack, *parties: Party) -> ProxyCryptoModule:
+    module = ProxyCryptoModule(*parties, patience=PATIENT)
     stack.push_async_callback(module.close)
     return module
 
@@ -87,21 +86,6 @@ async def test_one_of_two_that_stops_under_200_calls_fails_none(
     assert "127.0.0.1" not in caplog.text
 
 
-async def test_one_that_is_reached_and_says_nothing_costs_one_wait(
-    stack: AsyncExitStack,
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        here = ProxyAddress("127.0.0.1", silent.getsockname()[1])
-        second = (await proxy_in(stack)).party(CALLER)
-        patience = Patience(connect=0.5, answer=1.0)
-        module = caller_of(stack, replace(second, address=here), second, patience=patience)
-
-        began = asyncio.get_running_loop().time()
-        await make(module, count=200)
-
-        assert asyncio.get_running_loop().time() - began < 1.9
-
-
 async def test_one_that_does_not_know_this_node_is_left_alone(
     stack: AsyncExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,7 +110,7 @@ async def test_one_whose_machines_are_gone_is_left_alone_until_they_are_back(
     left_alone = "front proxy 1 is left alone" in caplog.text
 
     behind.down = False
-    await until(lambda: "front proxy 1 is back in service" in caplog.text, seconds=10)
+    await until(lambda: "front proxy 1 is back in service" in caplog.text)
     first.kept.records.clear()
     await make(module, count=4, one_by_one=True)
 

@@ -16,7 +16,8 @@ from enum import Enum, unique
 from types import TracebackType
 from typing import Final, Self
 
-from openehc.crypto.module.machine_pool import MachineAddress
+from openehc.crypto.module.hedging import HedgeRules
+from openehc.crypto.module.machine_pool import MachineAddress, MachineSettings
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, ModuleKeys
 from openehc.crypto.sm3 import sm3
 from openehc.crypto.sm4 import ecb_decrypt, ecb_encrypt
@@ -24,6 +25,14 @@ from openehc.crypto.sm4 import ecb_decrypt, ecb_encrypt
 SAFE_INDEX: Final = 104
 PROTECT_INDEX: Final = 105
 IDENTITY: Final = "JN-DOUBLE SJJ1310 V1.0.0"
+
+PATIENT: Final = MachineSettings(
+    connect_seconds=60.0,
+    call_seconds=60.0,
+    answer_seconds=120.0,
+    hedging=HedgeRules(seconds=60.0),
+)
+"""Nothing fails or is overtaken because the computer has much else to do."""
 
 _HASH: Final = re.compile(rb"3C20(\d{4})(.*);00000000", re.DOTALL)
 _CIPHER: Final = re.compile(
@@ -40,6 +49,7 @@ class Manner(Enum):
 
     WELL = "well"
     LATE = "after `delay` seconds"
+    HELD = "when `released` is set"
     SILENT = "never"
     TWICE = "with the same reply two times at once"
     AGAIN_LATER = "with the same reply once more after `delay` seconds"
@@ -61,6 +71,7 @@ class CryptoMachine:
         self.times: int | None = None  # after so many requests it answers well again
         self.spared: frozenset[str] = frozenset()  # commands that are answered well all the same
         self.delay = delay
+        self.released = asyncio.Event()
         self.port = 0
         self.commands: Counter[str] = Counter()
         self.connections = 0
@@ -139,8 +150,7 @@ class CryptoMachine:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             manner = self._manner_towards(command)
-            if manner in (Manner.LATE, Manner.SILENT):
-                await asyncio.sleep(self.delay if manner is Manner.LATE else 3600)
+            await self._wait_as(manner)
             writer.write(self._wire(message, manner))
             if manner is Manner.AGAIN_LATER:
                 await asyncio.sleep(self.delay)
@@ -150,6 +160,12 @@ class CryptoMachine:
             await writer.drain()
         finally:
             self.at_once -= 1
+
+    async def _wait_as(self, manner: Manner) -> None:
+        if manner is Manner.HELD:
+            await self.released.wait()
+        elif manner in (Manner.LATE, Manner.SILENT):
+            await asyncio.sleep(self.delay if manner is Manner.LATE else 3600)
 
     def _manner_towards(self, command: str) -> Manner:
         if command in self.spared or self.times == 0:

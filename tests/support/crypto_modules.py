@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from openehc.crypto.module.machine import MachineCryptoModule
-from openehc.crypto.module.machine_pool import MachineSettings
 from openehc.crypto.module.port import CryptoModule
 from openehc.crypto.module.sdf import KeyByIndex, SdfCryptoModule, SdfSettings
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
 from openehc.crypto.remote.module import ProxyCryptoModule
-from tests.support.crypto_machine import CryptoMachine
-from tests.support.front_proxy import PATIENT, front_proxy
+from tests.support.crypto_machine import PATIENT, CryptoMachine
+from tests.support.front_proxy import PATIENT as PATIENT_CALLER
+from tests.support.front_proxy import front_proxy
 from tests.support.sdf_double import sdf_double
 
 ModuleFactory = Callable[[ModuleKeys], AbstractAsyncContextManager[CryptoModule]]
@@ -28,10 +28,9 @@ async def soft_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
 
 @asynccontextmanager
 async def machine_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
-    settings = MachineSettings(connect_seconds=60.0, call_seconds=60.0, answer_seconds=120.0)
     async with (
         CryptoMachine(keys) as machine,
-        MachineCryptoModule([machine.address], settings=settings) as module,
+        MachineCryptoModule([machine.address], settings=PATIENT) as module,
     ):
         yield module
 
@@ -47,7 +46,7 @@ async def sdf_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
 @asynccontextmanager
 async def proxy_module(keys: ModuleKeys) -> AsyncIterator[CryptoModule]:
     async with front_proxy(SoftCryptoModule(keys)) as proxy:
-        module = ProxyCryptoModule(proxy.allow(), patience=PATIENT)
+        module = ProxyCryptoModule(proxy.allow(), patience=PATIENT_CALLER)
         yield module
         await module.close()
 

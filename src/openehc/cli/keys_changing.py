@@ -20,11 +20,17 @@ from openehc.cli.keys_input import (
 from openehc.crypto.ceremony import check_values_of
 from openehc.crypto.keyfile import open_key_file
 from openehc.crypto.keyfile_changing import change_passphrase
-from openehc.crypto.keyfile_erasing import Erasure, erase_key_file, files_to_erase
+from openehc.crypto.keyfile_erasing import (
+    BegunErasure,
+    Erasure,
+    begun_erasure,
+    erase_key_file,
+    files_to_erase,
+)
 from openehc.kernel.clock import SystemClock
 from openehc.kernel.ids import SystemEntropy
 from openehc.storage.pool import Database
-from openehc.wiring.filling import FillingRefused, workers_at_work
+from openehc.wiring.filling import nobody_serving
 from openehc.wiring.rotation import (
     KeyFile,
     Pace,
@@ -139,7 +145,10 @@ def erase(data: Path, dry_run: str | None, lost: str | None) -> None:
     """
     with told_in_one_line():
         settings = settings_of(data)
-        values = {} if lost else _check_values(settings)
+        begun = begun_erasure(settings.key_file)
+        values = _values_to_erase(settings, begun, lost=lost)
+        if begun:
+            click.echo(f"The erasure that {begun.who} began at {begun.at} is gone on with.")
         for place in files_to_erase(settings.key_file):
             click.echo(f"to be erased: {place}")
         for name, value in values.items():
@@ -147,19 +156,24 @@ def erase(data: Path, dry_run: str | None, lost: str | None) -> None:
         if dry_run:
             click.echo("Dry run: nothing was changed.")
             return
-        if workers := workers_at_work(settings):
-            raise FillingRefused(f"the node serves ({', '.join(workers)}): stop it first")
-        who = click.prompt("Who erases (name, office)")
-        reason = click.prompt("Why")
-        confirm(settings, what="Everything that these keys sealed becomes unreadable for ever.")
-        proof = erase_key_file(
-            settings.key_file, Erasure(settings.ehcin, who, reason, values),
-            now=SystemClock().now(), entropy=SystemEntropy(),
-        )  # fmt: skip
+        with nobody_serving(settings):
+            who = click.prompt("Who erases (name, office)")
+            reason = "" if begun else click.prompt("Why")
+            confirm(settings, what="Everything that these keys sealed becomes unreadable for ever.")
+            proof = erase_key_file(
+                settings.key_file, Erasure(settings.ehcin, who, reason, values),
+                now=SystemClock().now(), entropy=SystemEntropy(),
+            )  # fmt: skip
     click.echo(f"Erased. The record: {proof}")
 
 
-def _check_values(settings: Settings) -> dict[str, str]:
+def _values_to_erase(
+    settings: Settings, begun: BegunErasure | None, *, lost: str | None
+) -> dict[str, str]:
+    if begun:  # the file may be overwritten in part
+        return begun.check_values
+    if lost:
+        return {}
     return check_values_of(open_key_file(settings.key_file, passphrase_of(settings)))
 
 

@@ -4,6 +4,7 @@ Check values are shown before and after; a key, a share or a component never is.
 """
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +28,10 @@ from openehc.kernel.clock import SystemClock
 from openehc.kernel.ids import SystemEntropy
 from openehc.wiring.filling import (
     Filled,
-    FillingRefused,
     fill_key,
     held_key,
+    nobody_serving,
     save_sheets,
-    workers_at_work,
 )
 from openehc.wiring.settings import Settings
 
@@ -50,10 +50,10 @@ def generate(name: str, data: Path) -> None:
     """Make a key at random inside and fill it in; take it out for safekeeping with `split`."""
     with told_in_one_line():
         settings, key_name = settings_of(data), KeyName(name)
-        _require_stopped(settings, key_name)
-        _confirm(settings, key_name)
-        key = SystemEntropy().bytes(key_name.size)
-        _fill(settings, passphrase_of(settings), key_name, key)
+        with _stopped(settings, key_name):
+            _confirm(settings, key_name)
+            key = SystemEntropy().bytes(key_name.size)
+            _fill(settings, passphrase_of(settings), key_name, key)
 
 
 @click.command()
@@ -109,18 +109,18 @@ def fill(name: str, data: Path, files: tuple[Path, ...], components: int | None)
     """
     with told_in_one_line():
         settings, key_name = settings_of(data), KeyName(name)
-        _require_stopped(settings, key_name)
-        purpose = read_header(settings.key_file).purpose
-        passphrase = passphrase_of(settings)
-        open_key_file(settings.key_file, passphrase)  # before anybody types a share in vain
-        if files:
-            key = key_of_sheets(key_name, sheets_in(files), purpose=purpose)
-        elif components:
-            key = typed_components(key_name, components)
-        else:
-            key = typed_shares(key_name)
-        _confirm(settings, key_name)
-        _fill(settings, passphrase, key_name, key)
+        with _stopped(settings, key_name):
+            purpose = read_header(settings.key_file).purpose
+            passphrase = passphrase_of(settings)
+            open_key_file(settings.key_file, passphrase)  # before anybody types a share in vain
+            if files:
+                key = key_of_sheets(key_name, sheets_in(files), purpose=purpose)
+            elif components:
+                key = typed_components(key_name, components)
+            else:
+                key = typed_shares(key_name)
+            _confirm(settings, key_name)
+            _fill(settings, passphrase, key_name, key)
 
 
 def _fill(settings: Settings, passphrase: str, name: KeyName, key: bytes) -> None:
@@ -144,12 +144,9 @@ def _show(filled: Filled) -> None:
         click.echo(f"{name:<22}{before:<18}{after}{mark}")
 
 
-def _require_stopped(settings: Settings, name: KeyName) -> None:
-    if name in _MODULE_KEYS and (workers := workers_at_work(settings)):
-        raise FillingRefused(
-            f"the node serves ({', '.join(workers)}): stop it first, or some of its workers"
-            " would use the old keys and some the new"
-        )
+def _stopped(settings: Settings, name: KeyName) -> AbstractContextManager[None]:
+    """Nobody serves while a key of the crypto module is filled in; the others may wait in use."""
+    return nobody_serving(settings) if name in _MODULE_KEYS else nullcontext()
 
 
 def _confirm(settings: Settings, name: KeyName) -> None:

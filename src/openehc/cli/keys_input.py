@@ -32,6 +32,7 @@ from openehc.crypto.shares import (
     read_share,
 )
 from openehc.crypto.sm2 import Sm2Error
+from openehc.crypto.wiping import leave_no_core_files
 from openehc.kernel.refusal import PlatformError
 from openehc.proxy.rules import UnfitCaller
 from openehc.proxy.store import KeyTaken
@@ -77,6 +78,7 @@ def settings_of(data: Path, **overrides: Any) -> Settings:  # noqa: ANN401 (name
 
 def passphrase_of(settings: Settings) -> str:
     """The passphrase of the key file: from the file that the settings name, or asked for."""
+    leave_no_core_files()
     if settings.passphrase_file:
         return passphrase_in(settings.passphrase_file)
     return str(click.prompt("Passphrase of the key file", hide_input=True))

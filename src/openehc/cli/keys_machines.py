@@ -1,7 +1,8 @@
 """`ehc keys machines`: crypto machines come and go while the node serves (材料一 9.5).
 
-The change is written to the database, which tells every worker; the command waits and
-prints what each made of it. No call fails meanwhile.
+A change is written to the database, which tells every worker; the command waits and prints
+what each made of it. No call fails meanwhile. Also proves, on another computer, that the
+machines cannot be reached from there.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ import click
 from openehc.audit.model import AuditEvent, Category
 from openehc.cli.keys_caller import operator, with_database
 from openehc.cli.keys_input import data_option, dsn_option, settings_of, told_in_one_line
+from openehc.crypto.module.machine_pool import MachineAddress
+from openehc.crypto.module.reaching import Reach, reach_of
 from openehc.kernel.clock import SystemClock
 from openehc.proxy.store import (
     ProxyStore,
@@ -90,6 +93,35 @@ def list_machines(data: Path, dsn: str | None) -> None:
     for host, port in wanted:
         click.echo(f"wanted  {host}:{port}")
     _tell(reports)
+
+
+@machines.command()
+@click.argument("addresses", metavar="HOST[:PORT]...", nargs=-1, required=True)
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 600), default=5.0, show_default=True,
+    help="How long a machine may take to answer.",
+)  # fmt: skip
+def closed(addresses: tuple[str, ...], seconds: float) -> None:
+    """Prove that no machine answers this computer; run it where a card node or an office runs.
+
+    Only the front proxy may reach the machines (材料一 9.5). Needs no data folder. Ends with an
+    error when a machine answers, takes connections, or cannot be tried. That it works at all
+    shows `ehc keys machines list` on the front proxy at the same time.
+    """
+    with told_in_one_line():
+        places = [MachineAddress(*machine_address(one)) for one in addresses]
+
+    async def tried() -> list[Reach]:
+        return await asyncio.gather(*(reach_of(place, seconds=seconds) for place in places))
+
+    reached = asyncio.run(tried())
+    for place, one in zip(places, reached, strict=True):
+        click.echo(f"{place!s:<24}{'closed' if one.closed else 'NOT CLOSED'}: {one.value}")
+    if not all(one.closed for one in reached):
+        raise click.ClickException(
+            "not every machine is closed to this computer: list only the front proxy in the"
+            " machine, and let only the front proxy through to its network"
+        )
 
 
 def _told(

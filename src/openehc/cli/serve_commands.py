@@ -11,6 +11,8 @@ import click
 from openehc.access.numbers import WrongNumber
 from openehc.access.store import AccessStore
 from openehc.crypto.keyfile import KeyFileError, KeyPurpose
+from openehc.crypto.keyfile_use import serving
+from openehc.crypto.wiping import leave_no_core_files
 from openehc.kernel.ids import SystemEntropy
 from openehc.kernel.refusal import PlatformError
 from openehc.wiring.client_certificates import ClientCertificates
@@ -28,6 +30,7 @@ from openehc.wiring.demo_people import fill_people
 from openehc.wiring.first_administrators import FILE as ADMINISTRATORS_FILE
 from openehc.wiring.first_administrators import make_administrators, take_in
 from openehc.wiring.first_people import with_people
+from openehc.wiring.fitting_keys import keys_of_database
 from openehc.wiring.running import (
     database_of,
     enter_ehcin,
@@ -152,9 +155,10 @@ def serve(data: Path, roles: str | None, **overrides: Any) -> None:  # noqa: ANN
         given = {**overrides, "roles": tuple(roles.split(",")) if roles else None}
         settings = read_settings(data, **given)
         passphrase = _passphrase(settings)
-        with orderly_exit(), database_of(settings) as dsn:
+        with serving(settings.key_file), orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             enter_ehcin(settings, dsn)
+            keys_of_database(settings, passphrase, dsn)
             if (data / ADMINISTRATORS_FILE).exists():
                 with_people(settings, passphrase, dsn, lambda first: take_in(first, data))
             with workers_database(settings, dsn) as workers_dsn:
@@ -193,9 +197,10 @@ def demo(data: Path, guide_sample: str | None, **overrides: Any) -> None:  # noq
         async def fill(store: AccessStore) -> None:
             await fill_registry(store, registry, guide_sample=guide_sample)
 
-        with orderly_exit(), database_of(settings) as dsn:
+        with serving(settings.key_file), orderly_exit(), database_of(settings) as dsn:
             prepare_database(dsn)
             enter_ehcin(settings, dsn)
+            keys_of_database(settings, passphrase, dsn)
             with_access_store(settings, passphrase, dsn, fill)
             with_people(
                 settings, passphrase, dsn,
@@ -252,6 +257,7 @@ def _command() -> str:
 
 
 def _passphrase(settings: Settings) -> str:
+    leave_no_core_files()  # nor does whatever is started from here, the database too
     if settings.passphrase_file:
         return _passphrase_in(settings.passphrase_file)
     return str(click.prompt("Passphrase of the key file", hide_input=True))

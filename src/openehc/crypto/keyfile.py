@@ -40,6 +40,7 @@ from openehc.crypto.keyfile_format import (
 from openehc.crypto.module.soft import is_public_test_key
 from openehc.crypto.node_keys import NodeKeys
 from openehc.crypto.sm4 import KEY_SIZE, NONCE_SIZE, SealBroken, gcm_open, gcm_seal
+from openehc.crypto.wiping import leave_no_core_files
 from openehc.kernel.ids import Entropy
 
 __all__ = [
@@ -96,6 +97,7 @@ def create_key_file(
     Raises `KeyFileExists`, `PassphraseTooShort`, `PublicKeysInProduction`; OSError
     when the folder cannot be written.
     """
+    leave_no_core_files()
     refuse_short_passphrase(passphrase)
     refuse_public_keys_in_production(keys, purpose)
     header = Header(purpose=purpose, created=now, salt=entropy.bytes(SALT_SIZE))
@@ -115,7 +117,9 @@ def open_key_file(path: Path, passphrase: str) -> NodeKeys:
     """The keys; raises `KeyFileMissing`, `KeyFileDamaged`, `WrongPassphrase` or OSError.
 
     `filled_at` is always known: a file that does not tell it was filled when it was created.
+    Whoever holds keys writes no core files from then on.
     """
+    leave_no_core_files()
     header, sealed = parse_file(_read(path), where=str(path))
     try:
         body = gcm_open(_file_key(passphrase, header.salt), sealed, aad=header.bound_bytes())
@@ -159,8 +163,13 @@ def _file_key(passphrase: str, salt: bytes) -> bytes:
 
 
 def _read(path: Path) -> bytes:
+    """The bytes; a file that was replaced meanwhile is being overwritten, so it is read anew."""
     try:
-        return path.read_bytes()
+        while True:
+            with path.open("rb") as file:
+                content, number = file.read(), os.fstat(file.fileno()).st_ino
+            if path.stat().st_ino == number:
+                return content
     except FileNotFoundError:
         raise KeyFileMissing(
             f"there is no key file at {path}: correct the path, restore the file from the"

@@ -2,11 +2,13 @@
 
 The new bytes are written aside, made durable and opened again before they get the
 file's name; the old file keeps the name `<name>.previous` until the new one was read
-back from its place. Whoever is cut short leaves a whole file, the old or the new one.
-Two programs that change one file wait for each other. Decides nothing about keys.
+back from its place, and is then overwritten. Whoever is cut short leaves a whole file,
+the old or the new one. Two programs that change one file wait for each other. Decides
+nothing about keys.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ from openehc.crypto.keyfile import (
 from openehc.crypto.keyfile_format import FORMAT_VERSION, SALT_SIZE
 from openehc.crypto.node_keys import NodeKeys
 from openehc.crypto.sm4 import NONCE_SIZE
+from openehc.crypto.wiping import wipe
 from openehc.kernel.ids import Entropy
 
 PREVIOUS: Final = ".previous"
@@ -87,15 +90,26 @@ def _replace(
     write_durably(temporary, content)
     try:
         _require_equal(temporary, passphrase, keys)
-        previous.unlink(missing_ok=True)  # of a change that was cut short: `path` was opened above
+        for remains in remains_of(path, besides=temporary):  # `path` was opened above
+            wipe(remains, entropy=entropy)
         os.link(path, previous)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        wipe(temporary, entropy=entropy)
     sync_folder(path.parent)
     _require_equal(path, passphrase, keys)
-    previous.unlink()
+    wipe(previous, entropy=entropy)
     sync_folder(path.parent)
+
+
+def remains_of(path: Path, *, besides: Path | None = None) -> list[Path]:
+    """What changes that were cut short left beside the key file, keys in it, in no order."""
+    hidden = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}")
+    return [
+        place
+        for place in path.parent.iterdir()
+        if place != besides and (place.name == path.name + PREVIOUS or hidden.fullmatch(place.name))
+    ]
 
 
 def _require_equal(path: Path, passphrase: str, keys: NodeKeys) -> None:

@@ -7,20 +7,28 @@ record says what was done, by whom and why; it proves nothing about such copies.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from openehc.crypto.keyfile import KeyFileMissing, sync_folder, write_durably
-from openehc.crypto.keyfile_changing import PREVIOUS
+from openehc.crypto.keyfile import (
+    KeyFileError,
+    KeyFileMissing,
+    read_header,
+    sync_folder,
+    write_durably,
+)
+from openehc.crypto.keyfile_changing import remains_of
 from openehc.crypto.sm3 import sm3_upper
+from openehc.crypto.wiping import RANDOM_PASSES, overwrite
 from openehc.kernel.ids import Entropy
 
 PROOF: Final = "keys.erased.json"
-RANDOM_PASSES: Final = 3
+_FIELDS: Final = frozenset({
+    "completed", "begun_at", "who", "check_values", "erased_files",
+})  # fmt: skip
 METHOD: Final = f"overwritten in place: {RANDOM_PASSES} times at random, once with zeros; removed"
 
 
@@ -34,21 +42,85 @@ class Erasure:
     check_values: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class BegunErasure:
+    """An erasure that was cut short, as its record tells; it can only be gone on with."""
+
+    told: Mapping[str, Any]
+
+    @property
+    def who(self) -> str:
+        """Who began it."""
+        return str(self.told["who"])
+
+    @property
+    def at(self) -> str:
+        """When, in ISO form."""
+        return str(self.told["begun_at"])
+
+    @property
+    def check_values(self) -> dict[str, str]:
+        """Of the keys, taken before anything was lost."""
+        return dict(self.told["check_values"])
+
+
 def files_to_erase(path: Path) -> list[Path]:
-    """The key file, and the older one that a change which was cut short left behind."""
-    return [place for place in (path, path.with_name(path.name + PREVIOUS)) if place.exists()]
+    """The key file, and what changes of it that were cut short left behind."""
+    return [place for place in (path, *remains_of(path)) if place.exists()]
+
+
+def begun_erasure(path: Path) -> BegunErasure | None:
+    """The erasure to go on with; None where none was cut short.
+
+    One whose key file was put back from a backup since, with other bytes, was given up.
+    """
+    told = read_record(path)
+    if told is None or told["completed"] == "yes":
+        return None
+    known = {one["sm3"] for one in told["erased_files"]}
+    if _is_whole(path) and sm3_upper(path.read_bytes()) not in known:
+        return None
+    return BegunErasure(told)
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """The record beside the key file; None when there is none that can be read."""
+    try:
+        told: dict[str, Any] = json.loads(path.with_name(PROOF).read_text("utf-8"))
+        return told if told.keys() >= _FIELDS else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def erase_key_file(path: Path, erasure: Erasure, *, now: datetime, entropy: Entropy) -> Path:
     """Overwrite and remove the file; returns the place of the record.
 
-    The record is written before anything is lost, and marked as completed afterwards.
-    Raises `KeyFileMissing`; OSError when the file cannot be overwritten.
+    The record is written before anything is lost, and marked as completed afterwards. One that
+    was cut short is gone on with under its record, which then tells who did that, and when. An
+    older record is kept under the name of its time. Raises `KeyFileMissing`; OSError when the
+    file cannot be overwritten.
     """
+    proof, begun = path.with_name(PROOF), begun_erasure(path)
+    if begun is not None:
+        more = {"at": now.isoformat(), "who": erasure.who}
+        told = {**begun.told, "gone_on": [*begun.told.get("gone_on", []), more]}
+    else:
+        told = _begun(path, erasure, now=now)
+        _keep_older(path)
+    _write(proof, {**told, "completed": "no"}, entropy=entropy)
+    for place in files_to_erase(path):
+        overwrite(place, entropy=entropy)
+        place.unlink()
+    sync_folder(path.parent)
+    _write(proof, {**told, "completed": "yes"}, entropy=entropy)
+    return proof
+
+
+def _begun(path: Path, erasure: Erasure, *, now: datetime) -> dict[str, Any]:
     places = files_to_erase(path)
     if path not in places:
         raise KeyFileMissing(f"there is no key file at {path}: nothing to erase")
-    told = {
+    return {
         "ehcin": erasure.ehcin,
         "who": erasure.who,
         "reason": erasure.reason,
@@ -60,23 +132,23 @@ def erase_key_file(path: Path, erasure: Erasure, *, now: datetime, entropy: Entr
             for place in places
         ],
     }
-    proof = path.with_name(PROOF)
-    _write(proof, {**told, "completed": "no"}, entropy=entropy)
-    for place in places:
-        _overwrite(place, entropy=entropy)
-        place.unlink()
-    sync_folder(path.parent)
-    _write(proof, {**told, "completed": "yes"}, entropy=entropy)
-    return proof
 
 
-def _overwrite(path: Path, *, entropy: Entropy) -> None:
-    size = path.stat().st_size
-    with path.open("r+b", buffering=0) as file:
-        for content in (*(entropy.bytes(size) for _ in range(RANDOM_PASSES)), bytes(size)):
-            file.seek(0)
-            file.write(content)
-            os.fsync(file.fileno())
+def _keep_older(path: Path) -> None:
+    """Records are evidence: the one of an erasure before gets a name of its own."""
+    older = read_record(path)
+    if older is not None:
+        when = "".join(character for character in older["begun_at"] if character.isalnum())
+        proof = path.with_name(PROOF)
+        proof.replace(proof.with_name(f"keys.erased.{when}.json"))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_header(path)
+    except KeyFileError:
+        return False
+    return True
 
 
 def _write(proof: Path, told: dict[str, Any], *, entropy: Entropy) -> None:

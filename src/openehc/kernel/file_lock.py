@@ -22,3 +22,14 @@ def lock(descriptor: int) -> None:
         import fcntl  # noqa: PLC0415 (not on Windows)
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_shared(descriptor: int) -> None:
+    """Lock the open file beside others who share it. Raises OSError at once when one does not.
+
+    Windows knows no such lock: nothing happens there.
+    """
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 (not on Windows)
+
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

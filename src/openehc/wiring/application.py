@@ -6,8 +6,10 @@ Made anew in every worker process by an `ApplicationFactory` (worker.py).
 import gc
 import logging
 import logging.handlers
+from contextlib import ExitStack
 from typing import Any
 
+from openehc.crypto.keyfile_use import serving
 from openehc.gateway.asgi import Receive, Scope, Send
 from openehc.gateway.door import PATH, Door
 from openehc.gateway.proxy_door import PATHS as PROXY_PATHS
@@ -25,6 +27,7 @@ class Application:
         self._factory = factory
         self._node: Node | None = None
         self._proxy: ProxyNode | None = None
+        self._in_use = ExitStack()
 
     @property
     def door(self) -> Door | None:
@@ -73,12 +76,15 @@ class Application:
                 for part in (self._proxy, self._node):
                     if part:
                         await part.stop()
+                self._in_use.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def _start(self) -> None:
         factory = self._factory
         settings, passphrase, dsn = factory.settings, factory.passphrase, factory.dsn
+        # workers may outlive whoever started them
+        self._in_use.enter_context(serving(settings.key_file))
         if set(settings.roles) != {"crypto"}:
             self._node = await start_node(settings, passphrase, dsn)
             _ = self._node.console.api  # made now, not while the first person waits

@@ -7,7 +7,8 @@ one under a serving node is refused. A sealing or blind index key is kept in wai
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from openehc.crypto.ceremony import (
 )
 from openehc.crypto.keyfile import write_durably
 from openehc.crypto.keyfile_changing import change_key_file
+from openehc.crypto.keyfile_use import unused
 from openehc.crypto.module.soft import ModuleKeys, SoftCryptoModule
 from openehc.crypto.node_keys import (
     NodeKeys,
@@ -167,6 +169,22 @@ def save_sheets(folder: Path, sheets: tuple[Sheet, ...]) -> list[Path]:
     for place, sheet in zip(places, sheets, strict=True):
         write_durably(place, sheet.text().encode())
     return places
+
+
+@contextmanager
+def nobody_serving(settings: Settings) -> Iterator[None]:
+    """While the block runs no node and no front proxy serves with these keys.
+
+    Raises KeyFileInUse for one of this computer, FillingRefused for card nodes elsewhere that
+    share the database.
+    """
+    with unused(settings.key_file):
+        if workers := workers_at_work(settings):
+            raise FillingRefused(
+                f"a node serves from this database ({', '.join(workers)}): stop it first, or some"
+                " of its workers would use the old keys and some the new"
+            )
+        yield
 
 
 def workers_at_work(settings: Settings) -> list[str]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from openehc.kernel.ids import Entropy
+from openehc.crypto.wiping import wipe
+from openehc.kernel.ids import Entropy, SystemEntropy
 from openehc.kernel.refusal import Reason, Refusal
 from openehc.people.make_user import UserToMake
 from openehc.people.passwords import hash_now, initial_password
@@ -47,7 +48,7 @@ def make_administrators(data: Path, entropy: Entropy) -> dict[str, str]:
 
 
 async def take_in(first: FirstPeople, data: Path) -> None:
-    """Let the administrators of the file exist, and remove it.
+    """Let the administrators of the file exist; it is overwritten and removed.
 
     Raises WrongSettings when the file cannot be used.
     """
@@ -60,7 +61,7 @@ async def take_in(first: FirstPeople, data: Path) -> None:
         made = await first.make(asked)
         if isinstance(made, Refusal) and made.reason is not Reason.RECORD_EXISTS:
             raise WrongSettings(f"{path}: {one.login}: {made.reason.value}")
-    path.unlink()
+    wipe(path, entropy=SystemEntropy())
 
 
 def _hashes(path: Path) -> dict[str, str]:

@@ -37,6 +37,7 @@ from openehc.kernel.clock import Clock
 from openehc.kernel.ids import Entropy
 from openehc.storage.pool import Connection, Database
 from openehc.wiring import rotation_sql as sql
+from openehc.wiring.fitting_keys import require_fitting_keys
 from openehc.wiring.rotation_rows import SEALED, Done, Reindex, Reseal, Sweep, Work
 from openehc.wiring.rotation_worker import (
     SILENT_SECONDS,
@@ -119,10 +120,15 @@ class Rotation:
     async def rotate(self, kind: Kind) -> tuple[int, int]:
         """Begin a rotation, or go on with the one that was cut short; returns both versions.
 
-        Returns when no worker uses the replaced key any more. Raises RotationRefused,
-        KeysLacking, DatabaseDown, and what reading the key file raises.
+        Returns when no worker uses the replaced key any more. Raises KeysDoNotFit,
+        RotationRefused, KeysLacking, DatabaseDown, and what reading the key file raises.
         """
         async with alone(self.database):
+            # before the file is changed: a new key in an older file would get a version that
+            # the database knows with another key
+            await require_fitting_keys(
+                self.database, await self.key_file.opened(), where=self.key_file.path
+            )
             running = await self._running()
             if running is None:
                 await self._begin(kind)
@@ -312,10 +318,11 @@ async def planned_retirement(database: Database, keys: NodeKeys) -> Retirement:
 async def retire(database: Database, key_file: KeyFile) -> Retirement:
     """Drop the replaced keys from the key file; backups sealed under them open no more.
 
-    Raises RotationRefused, DatabaseDown, and what changing the key file raises.
+    Raises KeysDoNotFit, RotationRefused, DatabaseDown, and what changing the key file raises.
     """
     async with alone(database):
         keys = await key_file.opened()
+        await require_fitting_keys(database, keys, where=key_file.path)
         plan = await planned_retirement(database, keys)
         state = await key_state(database)
         used = versions_in_use(state, of_file=keys.sealing_current)

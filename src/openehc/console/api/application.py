@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.formparsers import MultiPartParser
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -42,6 +43,8 @@ def build_api(*, sessions: Sessions, routers: Iterable[APIRouter]) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json", swagger_ui_oauth2_redirect_url=None,
         responses=described(), max_body_size=BODY_LIMIT,
     )  # fmt: skip
+    # Uploads stay in memory: no rest of them is left on a disk (材料二 附录B 5.3 no 42).
+    MultiPartParser.spool_max_size = BODY_LIMIT + 1
     app.state.sessions = sessions
     install(app)
     app.add_middleware(BaseHTTPMiddleware, dispatch=_guarded)

@@ -4,20 +4,24 @@ Nothing is sent here and no clock is read: moments are seconds of one monotonic 
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
 class EjectionRules:
     """After how many failures in a row a machine is left alone, and for how many seconds.
 
-    Each further ejection without a good call in between doubles the pause.
+    Each further ejection without a good call in between doubles the pause, up to
+    `longest_pause`; up to `longest_alone` while no other machine serves, since then every
+    call fails until this one is asked again.
     """
 
     failures: int = 3
     first_pause: float = 0.5
     longest_pause: float = 10.0
+    longest_alone: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +72,44 @@ def after_failed_probe(standing: Standing, *, now: float, rules: EjectionRules) 
     return _ejected(standing.ejections + 1, now=now, rules=rules)
 
 
+def hurried(standing: Standing, *, now: float, rules: EjectionRules) -> Standing:
+    """No other machine serves: an ejected one is asked again within `longest_alone`."""
+    if standing.ejected_until is None:
+        return standing
+    soon = min(standing.ejected_until, now + rules.longest_alone)
+    return replace(standing, ejected_until=soon)
+
+
 def _ejected(ejections: int, *, now: float, rules: EjectionRules) -> Standing:
     doublings = min(ejections - 1, 32)  # 2.0 ** 1100 would overflow
     pause = min(rules.first_pause * 2.0**doublings, rules.longest_pause)
     return Standing(ejections=ejections, ejected_until=now + pause)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Protocol):
     """A machine as the choice sees it: `last_chosen` counts up over all machines."""
 
-    number: int
-    standing: Standing
-    outstanding: int
-    last_chosen: int
+    @property
+    def number(self) -> int:
+        """Which one it is."""
+
+    @property
+    def standing(self) -> Standing:
+        """How it did lately."""
+
+    @property
+    def outstanding(self) -> int:
+        """How many calls it has not answered yet."""
+
+    @property
+    def last_chosen(self) -> int:
+        """When it was chosen last; 0 for never."""
 
 
-def chosen(candidates: Iterable[Candidate], *, tried: frozenset[int]) -> Candidate | None:
+Chosen = TypeVar("Chosen", bound=Candidate)
+
+
+def chosen(candidates: Iterable[Chosen], *, tried: AbstractSet[int]) -> Chosen | None:
     """The serving machine with the fewest outstanding calls; the longest unused of equals.
 
     None when every serving machine was tried.

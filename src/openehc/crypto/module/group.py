@@ -1,7 +1,8 @@
 """Several doers of the same pure requests as one: balancing, ejection, return, leaving.
 
-Every request is pure, so one that failed with a member is made again with another; the
-caller sees a failure only when no member answers. What a member is and what is asked, it
+Every request is pure, so one that failed with a member is made again with another, and one
+that waits long is made there as well (`hedging.py`); the caller sees a failure only when no
+member answers. What a member is and what is asked, it
 does not know: crypto machines (`machine_group.py`), front proxies (`crypto/remote`).
 """
 
@@ -14,7 +15,6 @@ from typing import Any, Final, Generic, TypeVar
 
 from openehc.crypto.module.balancing import (
     HEALTHY,
-    Candidate,
     EjectionRules,
     Standing,
     after_failed_probe,
@@ -22,7 +22,9 @@ from openehc.crypto.module.balancing import (
     after_good_heartbeat,
     after_success,
     chosen,
+    hurried,
 )
+from openehc.crypto.module.hedging import Errand, HedgeRules, Hedging
 from openehc.kernel.refusal import CryptoModuleDown
 
 _log = logging.getLogger("openehc.crypto")
@@ -34,6 +36,10 @@ class MemberRefused(CryptoModuleDown):
 
 class MemberAway(CryptoModuleDown):
     """The member was taken out of service while the request waited for it."""
+
+
+class MemberLate(CryptoModuleDown):
+    """Another member answered the request that this one kept."""
 
 
 class GroupBusy(CryptoModuleDown):
@@ -48,6 +54,7 @@ class GroupRules:
     down: type[CryptoModuleDown]
     ejection: EjectionRules
     answer_seconds: float
+    hedging: HedgeRules
 
 
 class Member(ABC):
@@ -59,12 +66,15 @@ class Member(ABC):
         self.standing: Standing = HEALTHY
         self.outstanding = 0
         self.last_chosen = 0
+        self.answered_at = 0.0
+        """When a request was answered last, on the event loop's clock."""
         self.disturbed: Final = asyncio.Event()
-        """Set when its standing changed for the worse."""
+        """Set when its standing changed for the worse, or a pause was cut short."""
 
-    def candidate(self) -> Candidate:
-        """Itself, as the balancing sees it."""
-        return Candidate(self.number, self.standing, self.outstanding, self.last_chosen)
+    @property
+    def serves(self) -> bool:
+        """Whether it takes requests."""
+        return self.standing.serves
 
     @property
     @abstractmethod
@@ -110,6 +120,9 @@ class Group(Generic[Each]):
         self._members: dict[Any, Each] = {}
         self._hearts: dict[Any, asyncio.Task[None]] = {}
         self._turn = 0
+        self._hedging: Final = Hedging(
+            rules.hedging, attempt=self._ask_in_turn, another=self._may_ask_another
+        )
 
     @property
     def members(self) -> tuple[Each, ...]:
@@ -128,9 +141,12 @@ class Group(Generic[Each]):
         """
         self._start_hearts()
         seconds = self._rules.answer_seconds
+        errand = Errand(request, note or _unnoted)
+        # nobody overtakes the only member
+        way = self._hedging.first_answer if len(self._members) > 1 else self._ask_in_turn
         try:
             async with asyncio.timeout(seconds):
-                return await self._ask_in_turn(request, note or _unnoted)
+                return await way(errand)
         except TimeoutError:
             told = f"no {self._rules.noun} answered within {seconds} s"
             raise self._rules.down(told) from None
@@ -147,49 +163,70 @@ class Group(Generic[Each]):
         """Let every member go."""
         for address in tuple(self._members):
             await self.remove(address)
+        await self._hedging.close()
 
     def _enter(self, address: Any, member: Each) -> None:  # noqa: ANN401 (addresses differ)
         if address in self._members:
             raise ValueError(f"a {self._rules.noun} at this address is in the group already")
         self._members[address] = member
 
-    async def _ask_in_turn(
-        self,
-        request: Any,  # noqa: ANN401 (see the class)
-        note: Callable[[Each], None],
-    ) -> Any:  # noqa: ANN401 (see the class)
-        tried: set[int] = set()
-        refusing: list[Each] = []
+    async def _ask_in_turn(self, errand: Errand) -> Any:  # noqa: ANN401 (see the class)
         trouble: CryptoModuleDown = self._rules.down(f"no {self._rules.noun} is in service")
-        while member := self._next(tried):
-            tried.add(member.number)
-            note(member)
+        while member := self._next(errand.tried):
+            errand.tried.add(member.number)
+            errand.at = member
+            errand.note(member)
+            began = _now()
             try:
-                result = await member.ask(request)  # type: ignore[attr-defined] # see the class
+                result = await member.ask(errand.request)  # type: ignore[attr-defined] # see the class
             except MemberRefused as refused:
-                refusing.append(member)
+                errand.refusing.append((member, refused))
                 trouble = refused
             except MemberAway as away:
                 trouble = away
             except CryptoModuleDown as error:
                 self._failed(member, error)
                 trouble = error
+            except asyncio.CancelledError:
+                if errand.settled:
+                    self._overtaken(member, began=began)
+                raise
             else:
-                member.standing = after_success(member.standing)
-                # What one answers, another must not refuse: its keys are missing, say. A
-                # request that all refuse is nobody's fault.
-                for one in refusing:
-                    self._failed(one, trouble)
+                self._answered(member, errand)
                 return result
         raise trouble
 
-    def _next(self, tried: set[int]) -> Each | None:
-        candidate = chosen(
-            (one.candidate() for one in self._members.values()), tried=frozenset(tried)
+    def _answered(self, member: Each, errand: Errand) -> None:
+        member.standing = after_success(member.standing)
+        member.answered_at = _now()
+        # What one answers, another must not refuse: its keys are missing, say. A request
+        # that all refuse is nobody's fault.
+        for one, refused in errand.refusing:
+            self._failed(one, refused)
+        if errand.others:  # who was asked last need not be who answered
+            errand.note(member)
+
+    def _overtaken(self, member: Each, *, began: float) -> None:
+        """It kept a request that another answered: a failure, unless it is merely busy.
+
+        One that answered others meanwhile works; under load all are late now and then, and
+        to leave one alone would burden the rest.
+        """
+        seconds = self._rules.hedging.seconds
+        if _now() - began >= seconds and member.answered_at <= began:
+            told = f"it gave no answer within {seconds} s, and another did"
+            self._failed(member, MemberLate(told))
+
+    def _may_ask_another(self, errand: Errand) -> bool:
+        return any(
+            one.serves and not one.full and one.number not in errand.tried
+            for one in self._members.values()
         )
-        if candidate is None:
+
+    def _next(self, tried: set[int]) -> Each | None:
+        member = chosen(self._members.values(), tried=tried)
+        if member is None:
             return None
-        member = next(one for one in self.members if one.number == candidate.number)
         if member.full:  # it is the least busy one
             raise GroupBusy(f"too many calls wait for the {self._rules.noun}s")
         self._turn += 1
@@ -201,10 +238,19 @@ class Group(Generic[Each]):
             after_failure(member.standing, now=_now(), rules=self._rules.ejection),
             member.standing,
         )
-        if before.serves and not member.standing.serves:
+        if before.serves and not member.serves:
             _log.warning("%s %d is left alone: %s", self._rules.noun, member.number, error)
             member.drop_idle()
             member.disturbed.set()
+            self._hurry_when_none_serves()
+
+    def _hurry_when_none_serves(self) -> None:
+        members = self._members.values()
+        if any(one.serves for one in members):
+            return
+        for one in members:
+            one.standing = hurried(one.standing, now=_now(), rules=self._rules.ejection)
+            one.disturbed.set()
 
     def _start_hearts(self) -> None:
         if len(self._hearts) == len(self._members):
@@ -246,6 +292,7 @@ class Group(Generic[Each]):
     def _eject_after_probe(self, member: Each, error: CryptoModuleDown) -> None:
         rules = self._rules.ejection
         member.standing = after_failed_probe(member.standing, now=_now(), rules=rules)
+        self._hurry_when_none_serves()
         _log.info("%s %d gives no heartbeat: %s", self._rules.noun, member.number, error)
 
 

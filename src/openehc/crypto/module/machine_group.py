@@ -29,7 +29,13 @@ class MachineGroup(Group[Machine]):
     def __init__(self, addresses: Iterable[MachineAddress], *, settings: MachineSettings) -> None:
         """Nothing is connected before the first call; raises ValueError for a repetition."""
         super().__init__(
-            GroupRules("crypto machine", MachineDown, settings.ejection, settings.answer_seconds)
+            GroupRules(
+                "crypto machine",
+                MachineDown,
+                settings.ejection,
+                settings.answer_seconds,
+                settings.hedging,
+            )
         )
         self._settings: Final = settings
         self._numbered = 0

@@ -16,6 +16,7 @@ from openehc.crypto.module.frames import (
     Request,
 )
 from openehc.crypto.module.group import Member, MemberAway
+from openehc.crypto.module.hedging import HedgeRules
 from openehc.crypto.module.machine_connection import (
     ConnectionGone,
     MachineConnection,
@@ -60,6 +61,7 @@ class MachineSettings:
     heartbeat_seconds: float = 15.0
     longest_reply: int = 4096
     ejection: EjectionRules = field(default_factory=EjectionRules)
+    hedging: HedgeRules = field(default_factory=HedgeRules)
 
     def __post_init__(self) -> None:
         """Refuse settings under which no call could be made."""

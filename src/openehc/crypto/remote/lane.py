@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from openehc.crypto.module.group import MemberRefused
+from openehc.crypto.module.hedging import HedgeRules
 from openehc.crypto.remote.calls import (
     Answer,
     MessageBroken,
@@ -65,12 +66,14 @@ class SessionLost(CryptoModuleDown):
 class Patience:
     """Seconds: for a connection, and for an answer to one message.
 
-    `again` is the trouble after which the same proxy is asked once more.
+    `again` is the trouble after which the same proxy is asked once more, `hedging` when
+    another proxy is asked as well.
     """
 
     connect: float = 1.0
     answer: float = 5.0
     again: tuple[type[CryptoModuleDown], ...] = (ProxyUnreachable, SessionLost)
+    hedging: HedgeRules = field(default_factory=HedgeRules)
 
     @property
     def whole(self) -> float:

@@ -126,7 +126,11 @@ class ProxyGroup(Group[Proxy]):
             raise ValueError("a front proxy is needed")
         if len(parties) > 1:  # another proxy is the better second attempt
             patience = replace(patience, again=(ProxyHungUp, SessionLost))
-        super().__init__(GroupRules("front proxy", ProxyUnreachable, OF_SEVERAL, patience.whole))
+        super().__init__(
+            GroupRules(
+                "front proxy", ProxyUnreachable, OF_SEVERAL, patience.whole, patience.hedging
+            )
+        )
 
         def new_lane(party: Party) -> Lane:
             return Lane(party, patience=patience, clock=clock, entropy=entropy)

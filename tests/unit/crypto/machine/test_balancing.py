@@ -1,8 +1,9 @@
 """Which machine is chosen, and how a sick one goes and comes back."""
 
+from dataclasses import dataclass
+
 from openehc.crypto.module.balancing import (
     HEALTHY,
-    Candidate,
     EjectionRules,
     Standing,
     after_failed_probe,
@@ -10,11 +11,20 @@ from openehc.crypto.module.balancing import (
     after_good_heartbeat,
     after_success,
     chosen,
+    hurried,
 )
 
 RULES = EjectionRules(failures=3, first_pause=1.0, longest_pause=5.0)
 NOBODY: frozenset[int] = frozenset()
 EJECTED = Standing(ejections=1, ejected_until=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    number: int
+    standing: Standing
+    outstanding: int
+    last_chosen: int
 
 
 def machine(
@@ -82,6 +92,21 @@ class TestEjection:
         weary = Standing(ejections=5_000, ejected_until=10.0)
 
         assert after_failed_probe(weary, now=10.0, rules=RULES).ejected_until == 15.0
+
+
+class TestAlone:
+    def test_a_long_pause_is_cut_short_while_no_other_serves(self) -> None:
+        weary = Standing(ejections=9, ejected_until=105.0)
+
+        assert hurried(weary, now=100.0, rules=RULES).ejected_until == 101.0
+
+    def test_a_short_pause_stays_as_it_is(self) -> None:
+        tried = Standing(ejections=1, ejected_until=100.5)
+
+        assert hurried(tried, now=100.0, rules=RULES) == tried
+
+    def test_one_that_serves_has_no_pause(self) -> None:
+        assert hurried(HEALTHY, now=100.0, rules=RULES) == HEALTHY
 
 
 class TestReturn:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,11 +15,10 @@ from openehc.crypto.module.machine_pool import MachineAddress, MachineSettings
 from openehc.crypto.module.port import IdentityTooLong, ModuleKind
 from openehc.crypto.module.soft import PUBLIC_TEST_KEYS, SoftCryptoModule
 from openehc.kernel.refusal import CryptoModuleDown
-from tests.support.crypto_machine import CryptoMachine, Manner, eventually
+from tests.support.crypto_machine import PATIENT, CryptoMachine, Manner, eventually
 from tests.support.crypto_modules import OTHER_KEYS
 
 EXPIRES = datetime(2026, 3, 1, tzinfo=UTC)
-PATIENT = MachineSettings(connect_seconds=10.0, call_seconds=10.0, answer_seconds=20.0)
 
 StartMachines = Callable[[int], Awaitable[list[CryptoMachine]]]
 
@@ -69,12 +69,13 @@ class TestConnections:
         self, stack: AsyncExitStack, started: StartMachines
     ) -> None:
         [machine] = await started(1)
-        machine.manner, machine.delay = Manner.LATE, 0.01
-        module = await module_over(
-            stack, machine, settings=MachineSettings(connections=3, call_seconds=10.0)
-        )
+        machine.manner = Manner.HELD
+        module = await module_over(stack, machine, settings=replace(PATIENT, connections=3))
+        calls = [asyncio.create_task(module.make_valid(moment)) for moment in moments(30)]
+        await eventually(lambda: machine.at_once == 3)
 
-        await asyncio.gather(*(module.make_valid(moment) for moment in moments(30)))
+        machine.released.set()
+        await asyncio.gather(*calls)
 
         assert machine.most_at_once == 3
 
@@ -94,7 +95,7 @@ class TestConnections:
     ) -> None:
         [machine] = await started(1)
         machine.manner, machine.delay = Manner.LATE, 0.05
-        settings = MachineSettings(connections=1, waiting=1, call_seconds=10.0)
+        settings = replace(PATIENT, connections=1, waiting=1)
         module = await module_over(stack, machine, settings=settings)
 
         outcomes = await asyncio.gather(
@@ -142,16 +143,20 @@ class TestBalancing:
         self, stack: AsyncExitStack, started: StartMachines
     ) -> None:
         quick, slow = await started(2)
-        slow.manner, slow.delay = Manner.LATE, 0.2
+        slow.manner = Manner.HELD
         module = await module_over(stack, quick, slow)
 
         async def caller() -> None:
             for moment in moments(10):
                 await module.make_valid(moment)
 
-        await asyncio.gather(*(caller() for _ in range(4)))
+        callers = [asyncio.create_task(caller()) for _ in range(4)]
+        await eventually(lambda: sum(one.done() for one in callers) == 2)
+        shares = quick.commands["S3"], slow.commands["S3"]
+        slow.released.set()
+        await asyncio.gather(*callers)
 
-        assert slow.commands["S3"] < quick.commands["S3"] / 2
+        assert shares == (20, 2)
 
     async def test_the_operator_sees_who_answered(
         self, stack: AsyncExitStack, started: StartMachines
@@ -173,7 +178,9 @@ class TestHeartbeat:
         self, stack: AsyncExitStack, started: StartMachines
     ) -> None:
         [machine] = await started(1)
-        module = await module_over(stack, machine, settings=MachineSettings(heartbeat_seconds=0.05))
+        module = await module_over(
+            stack, machine, settings=replace(PATIENT, heartbeat_seconds=0.05)
+        )
 
         await module.make_valid(EXPIRES)
 
@@ -184,7 +191,7 @@ class TestHeartbeat:
         self, stack: AsyncExitStack, started: StartMachines
     ) -> None:
         gone, _ = await started(2)
-        module = await module_over(stack, gone, settings=MachineSettings(heartbeat_seconds=0.02))
+        module = await module_over(stack, gone, settings=replace(PATIENT, heartbeat_seconds=0.02))
         await module.make_valid(EXPIRES)
 
         await gone.stop()
@@ -239,12 +246,15 @@ class TestJoining:
         self, stack: AsyncExitStack, started: StartMachines
     ) -> None:
         [machine] = await started(1)
-        machine.manner = Manner.LATE
+        machine.manner = Manner.HELD
         module = await module_over(stack, machine)
         calls = [asyncio.create_task(module.make_valid(moment)) for moment in moments(3)]
         await eventually(lambda: machine.at_once == 3)
 
-        await module.remove(machine.address)
+        removing = asyncio.create_task(module.remove(machine.address))
+        await eventually(lambda: module.machines() == ())
+        machine.released.set()
+        await removing
 
         assert [call.done() for call in calls] == [True] * 3
         assert [call.result() for call in calls] == await expected_valids(moments(3))
@@ -312,7 +322,7 @@ class TestLimits:
     ) -> None:
         dialect = Dialect(keys=MachineKeys(protect_index=200))
         module = await module_over(
-            stack, *await started(1), settings=MachineSettings(dialect=dialect)
+            stack, *await started(1), settings=replace(PATIENT, dialect=dialect)
         )
 
         with pytest.raises(MachineRefused, match="return code 10"):
