@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from click.testing import CliRunner, Result
 
@@ -205,13 +203,14 @@ async def test_keys_are_neither_filled_nor_erased_while_a_front_proxy_serves(
 
 async def test_workers_that_outlive_whoever_started_them_count_as_well(proxy: Processes) -> None:
     workers = proxy.workers()
+    for worker in workers:
+        worker.suspend()  # one that runs would notice and end
     os.kill(proxy.process.pid, signal.SIGKILL)
     proxy.process.wait()
 
     while_they_serve = await asyncio.to_thread(keys, proxy.data, *ERASED)
     for worker in workers:
-        with suppress(psutil.NoSuchProcess):  # one that was only starting ends with its parent
-            worker.kill()
+        worker.kill()
     await until(lambda: _is_free(proxy.data / "keys.json"))
     afterwards = await asyncio.to_thread(keys, proxy.data, *ERASED, typed=f"示例\n停用\n{EHCIN}\n")
 

@@ -106,6 +106,27 @@ async def test_what_was_answered_survives_a_kill_and_the_node_heals(
     assert await _missing(own_demo, answered) == (0, 0)
 
 
+@pytest.mark.requirement("G2-B-5.3-29")
+async def test_a_node_whose_supervisor_is_killed_starts_again_and_knows_what_it_answered(
+    own_demo: Processes,
+) -> None:
+    answered, enough = Answered(), asyncio.Event()
+    load = [asyncio.create_task(_work(own_demo, answered, enough)) for _ in range(CLIENTS)]
+    await _until(answered, more=60)
+    workers = own_demo.workers()
+
+    own_demo.process.kill()
+    own_demo.process.wait()
+    await asyncio.to_thread(psutil.wait_procs, workers, timeout=PATIENCE)
+    await asyncio.to_thread(own_demo.start)
+    await _until(answered, more=CLIENTS * HEALED_AFTER)
+    enough.set()
+    await asyncio.gather(*load)
+
+    assert not any(worker.is_running() for worker in workers)
+    assert await _missing(own_demo, answered) == (0, 0)
+
+
 async def test_a_killed_worker_is_replaced(own_demo: Processes) -> None:
     before = {worker.pid for worker in own_demo.workers()}
     gone = own_demo.workers()[0]

@@ -9,13 +9,20 @@ Where the system cannot share a port (Windows), all workers share one socket.
 A machine that does much else makes a worker slow, not broken: one is replaced that ended, or
 that gave no sign of life for longer than a busy machine explains. Nothing here waits for a
 worker without looking whether the node is to end.
+
+A worker ends when the supervisor is gone, killed without warning, say: nobody would replace
+it, and while it keeps the port the node cannot be started again.
 """
 
 import logging
 import math
+import os
 import pickle
 import signal
 import socket
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from time import monotonic
 from typing import Final
 
@@ -74,6 +81,8 @@ class Worker(Process):
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """What runs in the new process."""
         _ = self.server
+        if supervisor := parent_process():
+            Thread(target=_end_with, args=(supervisor.sentinel,), daemon=True).start()
         super().target(sockets)
 
     def lives(self, *, now: float) -> bool:
@@ -97,6 +106,13 @@ class Worker(Process):
         except (OSError, EOFError, pickle.UnpicklingError):
             return math.inf
         return now - self._asked_at
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process, as a signal to end does, when the process of the sentinel is gone."""
+    wait([sentinel])
+    _log.error("the supervisor is gone: this worker answers what it has begun and ends")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class SocketEach(Multiprocess):
