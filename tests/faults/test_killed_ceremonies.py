@@ -25,7 +25,7 @@ from openehc.kernel.ids import SystemEntropy
 from openehc.wiring.creating import create_node
 from openehc.wiring.fitting_keys import KeysErased, opened_or_erased
 from tests.support.killed_at import EHCIN, NEW_KEY, NOW, PASSPHRASE, WHO
-from tests.support.node import Processes, environment
+from tests.support.node import Processes, environment, kill
 from tests.support.proxied_nodes import node_folder, own_folder
 from tests.support.waiting import until
 
@@ -162,8 +162,7 @@ def proxy() -> Iterator[Processes]:
         proxy.start()
         family = proxy.family()
         yield proxy
-        for process in (one for one in family if one.is_running()):
-            process.kill()
+        kill(family)
         proxy.process.wait()
 
 
@@ -209,8 +208,7 @@ async def test_workers_that_outlive_whoever_started_them_count_as_well(proxy: Pr
     proxy.process.wait()
 
     while_they_serve = await asyncio.to_thread(keys, proxy.data, *ERASED)
-    for worker in workers:
-        worker.kill()
+    kill(workers)
     await until(lambda: _is_free(proxy.data / "keys.json"))
     afterwards = await asyncio.to_thread(keys, proxy.data, *ERASED, typed=f"示例\n停用\n{EHCIN}\n")
 

@@ -13,7 +13,7 @@ import pytest
 from openehc.access.serials import serial_key
 from tests.support.client import REGISTER, VERIFY
 from tests.support.messages import Person, registration, verification
-from tests.support.node import Processes
+from tests.support.node import Processes, kill
 from tests.support.waiting import until
 
 CLIENTS = 6
@@ -94,9 +94,7 @@ async def test_what_was_answered_survives_a_kill_and_the_node_heals(
     await _until(answered, more=60)
 
     killed = victims(own_demo)
-    for process in killed:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    kill(killed)
     psutil.wait_procs(killed, timeout=0)
     await _until(answered, more=CLIENTS * HEALED_AFTER)
     enough.set()

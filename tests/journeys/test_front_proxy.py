@@ -23,7 +23,7 @@ from openehc.crypto.sm2 import Sm2PrivateKey, Sm2PublicKey
 from tests.support.client import GENERATE, REGISTER, VERIFY, GatewayClient
 from tests.support.front_proxy import PATIENT
 from tests.support.messages import Person, registration, verification
-from tests.support.node import Processes
+from tests.support.node import Processes, kill
 from tests.support.proxied_nodes import Proxied, StartMachine, ehc, node_folder, own_folder
 from tests.support.timing import delay_until, quickest
 from tests.support.waiting import until, until_told
@@ -119,8 +119,7 @@ async def test_of_two_proxies_one_is_killed_and_the_other_updated_and_no_request
 
     async with load_on(two_proxies.card) as load:
         family = killed.family()
-        for process in family:
-            process.kill()
+        kill(family)
         killed.process.wait()
         psutil.wait_procs(family, timeout=180)  # its database, too, before there is another
         await load.goes_on(more=100)

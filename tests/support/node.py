@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -268,9 +268,7 @@ class Processes:
         try:
             return self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            for process in self.family():
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            kill(self.family())
             raise
 
     def family(self) -> list[psutil.Process]:
@@ -314,6 +312,13 @@ def _is_worker(process: psutil.Process) -> bool:
         return "spawn_main" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # a zombie, too
         return False
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """Kill them all; the end of one may have ended others already."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def environment() -> dict[str, str]:
