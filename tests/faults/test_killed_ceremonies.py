@@ -22,10 +22,9 @@ from openehc.crypto.keyfile_erasing import begun_erasure
 from openehc.crypto.keyfile_use import KeyFileInUse, unused
 from openehc.crypto.node_keys import NodeKeys, without_versions
 from openehc.kernel.ids import SystemEntropy
-from openehc.wiring.creating import create_node
 from openehc.wiring.fitting_keys import KeysErased, opened_or_erased
 from tests.support.killed_at import EHCIN, NEW_KEY, NOW, PASSPHRASE, WHO
-from tests.support.node import Processes, environment, kill
+from tests.support.node import Processes, environment, kill, made_node
 from tests.support.proxied_nodes import node_folder, own_folder
 from tests.support.waiting import until
 
@@ -33,13 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no signal there
 
 
 def made(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "passphrase").write_text(PASSPHRASE, "utf-8")
-    create_node(
-        folder, ehcin=EHCIN, mode=KeyPurpose.PRODUCTION, passphrase=PASSPHRASE,
-        passphrase_file="passphrase",
-    )  # fmt: skip
-    return folder
+    return made_node(folder, KeyPurpose.PRODUCTION)
 
 
 def killed(change: str, folder: Path) -> list[Path]:

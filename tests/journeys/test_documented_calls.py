@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -97,6 +98,9 @@ def test_the_tutorial_works_from_registration_to_verified_card(own_demo: Process
         assert f'"ret_msg": "{refused["ret_msg"]}"' in told.text
     _kiosk(terminal, link, query, code=static)
     assert _read(terminal.type(draw)) == ((300, 300), static)
+    refused, let_on = _stopped_and_let_on(terminal, generate)
+    assert (refused["ret_code"], let_on["ret_code"]) == ("1010", "0000")
+    assert refused["ret_msg"].endswith("应用已停用")
 
 
 def _kiosk(terminal: Typed, link: str, query: str, *, code: str) -> None:
@@ -109,6 +113,34 @@ def _kiosk(terminal: Typed, link: str, query: str, *, code: str) -> None:
     assert urlsplit(address).path.startswith("/a/")
     assert (waiting["auth_status"], confirmed.status_code) == ("ing", httpx.codes.SEE_OTHER)
     assert (done["auth_status"], done["user_name"]) == ("succ", "张示例")
+
+
+def _stopped_and_let_on(terminal: Typed, call: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The replies to the call while the province has suspended the software, and afterwards."""
+    people = {one["login"]: one["password"] for one in terminal.demo.profile["console_users"]}
+    address, number = (terminal.demo.profile[name] for name in ("console_url", "ehcappid"))
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as console:
+        form = {"login": "province", "password": people["province"]}
+        token = {"X-CSRF-Token": console.post("/api/session", json=form).json()["csrf"]}
+
+        def act(name: str) -> None:
+            [entry] = console.get("/api/applications", params={"q": number}).json()["items"]
+            done = console.post(
+                f"/api/applications/{entry['id']}/{name}", json={"reason": "演示暂停"},
+                headers={**token, "If-Match": f'"{entry["revision"]}"'},
+            )  # fmt: skip
+            assert done.status_code == httpx.codes.OK, done.text
+
+        def answered(code: str) -> dict[str, Any]:
+            deadline = time.monotonic() + 60  # each worker hears of it by itself
+            while (reply := terminal.type(call))["ret_code"] != code:
+                assert time.monotonic() < deadline, reply
+            return reply
+
+        act("suspend")
+        refused = answered("1010")
+        act("resume")
+        return refused, answered("0000")
 
 
 def _read(reply: dict[str, Any]) -> tuple[tuple[int, int], str]:

@@ -16,13 +16,12 @@ from openehc.crypto.node_keys import NodeKeys, fresh_node_keys, with_new_sealing
 from openehc.crypto.sealing import ProfileSealer
 from openehc.kernel.ids import SystemEntropy
 from openehc.storage.pool import Database
-from openehc.wiring.creating import create_node
 from openehc.wiring.fitting_keys import KeysDoNotFit, require_fitting_keys
 from openehc.wiring.rotation import retire
 from openehc.wiring.rotation_worker import Kind
 from tests.support.crypto_modules import OTHER_KEYS
 from tests.support.key_rotation import PASSPHRASE, Keyed, filled
-from tests.support.node import environment
+from tests.support.node import environment, made_node
 
 EHCIN = "9901A0001"
 ROWS = "select (select count(*) from users) + (select count(*) from key_rotations)"
@@ -143,13 +142,7 @@ async def test_an_older_key_file_retires_nothing(keyed: Keyed) -> None:
 
 
 def made(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "passphrase").write_text(PASSPHRASE, "utf-8")
-    create_node(
-        folder, ehcin=EHCIN, mode=KeyPurpose.DEBUGGING, passphrase=PASSPHRASE,
-        passphrase_file="passphrase",
-    )  # fmt: skip
-    return folder
+    return made_node(folder, KeyPurpose.DEBUGGING)
 
 
 async def served(folder: Path, dsn: str) -> tuple[int | None, str]:

@@ -134,16 +134,21 @@ def keys_derived_once() -> Iterator[None]:
         yield
 
 
+def made_node(folder: Path, purpose: KeyPurpose) -> Path:
+    """The folder, made by `ehc init` but for the questions; the passphrase lies in it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "passphrase").write_text(_PASSPHRASE, "utf-8")
+    create_node(
+        folder, ehcin=EHCIN, mode=purpose, passphrase=_PASSPHRASE, passphrase_file="passphrase"
+    )
+    return folder
+
+
 @pytest.fixture(scope="session")
 def node_folder() -> Iterator[Path]:
     """The data folder of a node with the public test keys."""
     folder = Path(tempfile.mkdtemp(prefix="openehc-node-"))
-    (folder / "passphrase").write_text(_PASSPHRASE, "utf-8")
-    create_node(
-        folder, ehcin=EHCIN, mode=KeyPurpose.DEMO, passphrase=_PASSPHRASE,
-        passphrase_file="passphrase",
-    )  # fmt: skip
-    yield folder
+    yield made_node(folder, KeyPurpose.DEMO)
     shutil.rmtree(folder)
 
 

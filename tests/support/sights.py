@@ -216,6 +216,8 @@ async def _entries(stage: Stage, found: Planted) -> dict[str, Any]:
             "evidence": "在应用市场中看到"}  # fmt: skip
     finding = await desk.province.post("/api/findings", json=seen)
     found.shared["finding_id"] = str(finding.json()["id"])
+    stopped = await desk.approved("applications", **code, **contact, app_name="植入停用的软件")
+    await desk.done("applications", stopped, "blacklist")
     return hospital
 
 
